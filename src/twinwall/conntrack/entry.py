@@ -1,0 +1,77 @@
+"""The connection table's memory: one entry of 32 words (256 bytes), then the flow's rule bits.
+
+An entry is what Linux keeps in `struct nf_conn` plus what the rule language wants to know about a flow.  The tracker writes
+it through the primitives; NumPy reads it in place as `ENTRY`.  Ended flows are handed out as copies of their entry.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+ENTRY_WORDS = 32
+ENTRY_BYTES = 256
+
+# Words.  "o" is the original direction, "r" the reply.
+E_SRC_HI, E_SRC_LO, E_DST_HI, E_DST_LO = 0, 1, 2, 3  # the original tuple
+E_KEY = 4  # sport:16 dport:16 proto:8 version:8 state:8 flags:8 ; ICMP: sport = id, dport = type<<8 | code ; GRE: keys
+E_LINK = 5  # next:32 (chain, entry index + 1) hash:32
+E_DEADLINE = 6  # nanoseconds since 1970 at which the entry is no longer there
+E_STATUS = 7  # status:32 tcp_last:32
+E_O_END, E_O_WINDOW, E_O_MORE = 8, 9, 10  # end:32 maxend:32 | maxwin:32 maxack:32 | scale:8 flags:8 spare:48
+E_R_END, E_R_WINDOW, E_R_MORE = 11, 12, 13
+E_LAST_SEQ, E_LAST_END, E_LAST_WIN = 14, 15, 16  # seq:32 ack:32 | end:32 retrans:32 | window:32 dir:8 index:8 wscale:8 flags:8
+E_O_PACKETS, E_O_BYTES, E_R_PACKETS, E_R_BYTES = 17, 18, 19, 20
+E_START, E_LAST_SEEN = 21, 22  # nanoseconds since 1970
+E_FLOW_ID = 23
+E_VERDICT = 24  # rule:32 verdict:8 (0 none 1 pass 2 drop 3 reject) scope_seen:8 alerts:16
+E_SEEN = 25  # o_flags:8 r_flags:8 o_min_ttl:8 o_max_ttl:8 r_min_ttl:8 r_max_ttl:8 end_reason:8 established:8
+E_CACHE_O, E_CACHE_R = 26, 27  # what rule evaluation remembers of the five-tuple (engine)
+E_CANDIDATE_O, E_CANDIDATE_R = 28, 29
+E_O_START, E_R_START = 30, 31  # first packet of each direction, nanoseconds
+E_BITS = 32  # flowbits, one bit each, as many words as the policy needs
+
+ENTRY = np.dtype(
+    {
+        "names": [
+            "src_hi", "src_lo", "dst_hi", "dst_lo",
+            "sport", "dport", "proto", "version", "state", "key_flags",
+            "next", "hash", "deadline", "status", "tcp_last",
+            "o_packets", "o_bytes", "r_packets", "r_bytes",
+            "start", "last_seen", "flow_id",
+            "rule", "verdict", "scope_seen", "alerts",
+            "o_flags", "r_flags", "o_min_ttl", "o_max_ttl", "r_min_ttl", "r_max_ttl", "end_reason", "established",
+            "o_start", "r_start",
+        ],
+        "formats": [
+            "u8", "u8", "u8", "u8",
+            "u2", "u2", "u1", "u1", "u1", "u1",
+            "u4", "u4", "u8", "u4", "u4",
+            "u8", "u8", "u8", "u8",
+            "u8", "u8", "u8",
+            "u4", "u1", "u1", "u2",
+            "u1", "u1", "u1", "u1", "u1", "u1", "u1", "u1",
+            "u8", "u8",
+        ],
+        "offsets": [
+            0, 8, 16, 24,
+            32, 34, 36, 37, 38, 39,
+            40, 44, 48, 56, 60,
+            136, 144, 152, 160,
+            168, 176, 184,
+            192, 196, 197, 198,
+            200, 201, 202, 203, 204, 205, 206, 207,
+            240, 248,
+        ],
+        "itemsize": ENTRY_BYTES,
+    }
+)  # fmt: skip
+
+# `status`
+ST_SEEN_REPLY = 1
+ST_ASSURED = 2
+ST_EXPECTED = 4  # RELATED: the flow was announced by another one
+ST_UNCONFIRMED = 8  # its first packet was dropped: Linux has no entry; the rules still know the flow
+ST_MIDSTREAM = 16  # the start of the connection was not seen
+
+# `end_reason`
+END_NONE, END_TIMEOUT, END_REPLACED, END_EVICTED, END_SHUTDOWN = 0, 1, 2, 3, 4
