@@ -19,7 +19,11 @@ E_DEADLINE = 6  # nanoseconds since 1970 at which the entry is no longer there
 E_STATUS = 7  # status:32 tcp_last:32
 E_O_END, E_O_WINDOW, E_O_MORE = 8, 9, 10  # end:32 maxend:32 | maxwin:32 maxack:32 | scale:8 flags:8 spare:48
 E_R_END, E_R_WINDOW, E_R_MORE = 11, 12, 13
-E_LAST_SEQ, E_LAST_END, E_LAST_WIN = 14, 15, 16  # seq:32 ack:32 | end:32 retrans:32 | window:32 dir:8 index:8 wscale:8 flags:8
+E_LAST_SEQ, E_LAST_END, E_LAST_WIN = (
+    14,
+    15,
+    16,
+)  # seq:32 ack:32 | end:32 retrans:32 | window:32 dir:8 index:8 wscale:8 flags:8
 E_O_PACKETS, E_O_BYTES, E_R_PACKETS, E_R_BYTES = 17, 18, 19, 20
 E_START, E_LAST_SEEN = 21, 22  # nanoseconds since 1970
 E_FLOW_ID = 23

@@ -39,6 +39,7 @@ __all__ = [
 
 SCRATCH_WORD = 15  # path.layout.W_SCRATCH
 
+
 class Pointer:
     """A checked address: a place inside one piece of memory.  `notes`, where set, collects what `note` says."""
 

@@ -49,7 +49,10 @@ class Reason(IntEnum):
     NOT_IP = 1, "the frame does not carry IP; a firewall of IP packets lets it through"
     # Malformed: found while decoding; dropped.
     TRUNCATED_LINK = 10, "the frame ends inside its link header"
-    UNSUPPORTED_LINK = 11, "the capture's link type is not one that twinwall reads; the frame was not judged and is dropped"
+    UNSUPPORTED_LINK = (
+        11,
+        "the capture's link type is not one that twinwall reads; the frame was not judged and is dropped",
+    )
     TRUNCATED_IP = 12, "the frame ends inside the IP header"
     BAD_IP_VERSION = 13, "the version in the IP header does not fit the link's protocol"
     BAD_IP_HEADER_LENGTH = 14, "the IPv4 header length is below 20 bytes or beyond the packet"
@@ -84,7 +87,10 @@ class Reason(IntEnum):
     DEFAULT_DROP_STRICT = 74, "no rule decided; drop_strict drops every such packet"
     DEFAULT_DROP_ESTABLISHED = 75, "no rule decided; drop_established drops such packets of an established connection"
     DEFAULT_DROP_APP_LAYER = 76, "no rule decided; drop_established_app_layer drops such packets in both directions"
-    DEFAULT_DROP_APP_LAYER_TO_SERVER = 77, "no rule decided; drop_established_app_layer_to_server drops such packets to the server"
+    DEFAULT_DROP_APP_LAYER_TO_SERVER = (
+        77,
+        "no rule decided; drop_established_app_layer_to_server drops such packets to the server",
+    )
     NO_RULE = 78, "no stateful rule decided and no default action applies: the packet passes"
     MIDSTREAM_FLOW = 79, "the flow was refused when it appeared mid-stream"
 
