@@ -21,9 +21,7 @@ W_HEADER = 7  # window:16 ttl:8 tos:8 icmp_type:8 icmp_code:8 frag:16
 W_LENGTH = 8  # ip_id:32 ip_length:32 (IP header and payload, as the packet claims)
 W_STATUS = 9  # reason:8 marks:8 ipopts:16 vlan_count:8 link:8 vlan:16
 W_ICMP = 10  # icmp_id:16 icmp_seq:16 wscale:8 tcp_options:8 mss:16
-W_SACK = (
-    11  # sack:32 (highest right edge) inner:16 (offset of a tunnelled or quoted IP header) inner_kind:8 interface:8
-)
+W_SACK = 11  # sack:32 (highest right edge) inner:16 (offset of a tunnelled or quoted IP header) inner_kind:8 interface:8
 W_FRAME = 12  # wire_length:32 captured_length:32
 W_SCTP = 13  # vtag:32 chunks:32 (bit n: a chunk of type n is present; bit 31: a type above 30) ; GRE: key in vtag
 W_LINK = 14  # ethertype:16 extensions:16 (IPv6 extension headers seen, one bit each) spare:32

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing_extensions import Buffer
 
 __all__ = [
     "Address",
@@ -45,7 +45,7 @@ class Pointer:
 
     __slots__ = ("at", "memory", "notes")
 
-    def __init__(self, memory: Any, at: int = 0, notes: list[tuple[int, int]] | None = None) -> None:
+    def __init__(self, memory: Buffer, at: int = 0, notes: list[tuple[int, int]] | None = None) -> None:
         self.memory = memory if isinstance(memory, memoryview) else memoryview(memory).cast("B")
         self.at = at
         self.notes = notes
@@ -139,8 +139,8 @@ def get(record: Address, word: int) -> int:
     return record.load(word << 3, 8)
 
 
-def opaque(record: Address, value: int) -> int:
-    """`value`, through the record's scratch word in eBPF, after which the verifier knows nothing about it and its states merge."""
+def opaque(record: Address, value: int) -> int:  # noqa: ARG001 - the eBPF body uses it
+    """`value`; in eBPF through the record's scratch word, so that the verifier forgets it and its states merge."""
     return value
 
 

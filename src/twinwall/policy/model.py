@@ -174,9 +174,7 @@ class StatelessStage:
     rules: tuple[Rule, ...] = ()
     default: Action = Action.FORWARD
     fragments: Action = Action.FORWARD  # a fragment that no rule matched
-    other_fragments: Action | None = (
-        None  # the same for fragments of anything but UDP, where a vendor treats them apart
-    )
+    other_fragments: Action | None = None  # the same for fragments of anything but UDP, where a vendor treats them apart
     default_metrics: tuple[str, ...] = ()
     fragment_metrics: tuple[str, ...] = ()
 

@@ -90,14 +90,10 @@ class AddressSet:
         return not self.v4 and not self.v6
 
     def __or__(self, other: AddressSet) -> AddressSet:
-        return AddressSet(
-            normalise(self.v4 + other.v4), normalise(self.v6 + other.v6), negated=self.negated or other.negated
-        )
+        return AddressSet(normalise(self.v4 + other.v4), normalise(self.v6 + other.v6), negated=self.negated or other.negated)
 
     def __and__(self, other: AddressSet) -> AddressSet:
-        return AddressSet(
-            intersect(self.v4, other.v4), intersect(self.v6, other.v6), negated=self.negated or other.negated
-        )
+        return AddressSet(intersect(self.v4, other.v4), intersect(self.v6, other.v6), negated=self.negated or other.negated)
 
     def __invert__(self) -> AddressSet:
         return AddressSet(complement(self.v4, TOP_V4), complement(self.v6, TOP_V6), negated=True)
