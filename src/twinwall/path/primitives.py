@@ -34,6 +34,8 @@ __all__ = [
     "store_u32",
     "store_u64",
     "table_at",
+    "table_u16",
+    "table_u32",
     "trailing_zeros",
 ]
 
@@ -127,6 +129,16 @@ def store_u64(base: Address, offset: int, value: int) -> None:
 def table_at(table: Address, index: int) -> int:
     """Word `index` of a read-only table of 64-bit words."""
     return table.load(index << 3, 8)
+
+
+def table_u32(table: Address, index: int) -> int:
+    """The 32-bit value `index` of a table seen as an array of such; the word primitives above it likewise check the index."""
+    return table.load(index << 2, 4)
+
+
+def table_u16(table: Address, index: int) -> int:
+    """The 16-bit value `index` of a table seen as an array of such."""
+    return table.load(index << 1, 2)
 
 
 def put(record: Address, word: int, value: int) -> None:

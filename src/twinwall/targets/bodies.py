@@ -1,0 +1,129 @@
+"""What the primitives are in machine terms: LLVM definitions of `tw_*`, one set for the processor, one for eBPF.
+
+The two differ in three places, and only there:
+
+- `opaque`: nothing on the processor; in eBPF a volatile round trip through the record's scratch word in map memory, after
+  which the verifier knows nothing about the value, so that the states of the branches before it merge.
+- table reads: eBPF masks the index with the (power of two) size of the table, which is the bound the verifier asks for.
+- `prefetch` and `branchless` exist on the processor only.
+"""
+
+from __future__ import annotations
+
+_LOAD = """
+define i64 @tw_load_u{bits}(i64 %base, i64 %offset) alwaysinline nounwind {{
+  %address = add i64 %base, %offset
+  %pointer = inttoptr i64 %address to ptr
+  %value = load i{bits}, ptr %pointer, align 1
+  {widen}
+  ret i64 %wide
+}}
+define i64 @tw_store_u{bits}(i64 %base, i64 %offset, i64 %value) alwaysinline nounwind {{
+  %address = add i64 %base, %offset
+  %pointer = inttoptr i64 %address to ptr
+  {narrow}
+  store i{bits} %small, ptr %pointer, align {align}
+  ret i64 0
+}}
+"""
+
+_TABLE = """
+define i64 @tw_table_{name}(i64 %table, i64 %index) alwaysinline nounwind {{
+  %bounded = and i64 %index, {mask}
+  %distance = shl i64 %bounded, {shift}
+  %address = add i64 %table, %distance
+  %pointer = inttoptr i64 %address to ptr
+  %value = load i{bits}, ptr %pointer, align {align}
+  {widen}
+  ret i64 %wide
+}}
+"""
+
+_RECORD = """
+define i64 @tw_put(i64 %record, i64 %word, i64 %value) alwaysinline nounwind {
+  %distance = shl i64 %word, 3
+  %address = add i64 %record, %distance
+  %pointer = inttoptr i64 %address to ptr
+  store i64 %value, ptr %pointer, align 8
+  ret i64 0
+}
+define i64 @tw_get(i64 %record, i64 %word) alwaysinline nounwind {
+  %distance = shl i64 %word, 3
+  %address = add i64 %record, %distance
+  %pointer = inttoptr i64 %address to ptr
+  %value = load i64, ptr %pointer, align 8
+  ret i64 %value
+}
+declare i64 @llvm.cttz.i64(i64, i1)
+define i64 @tw_trailing_zeros(i64 %value) alwaysinline nounwind {
+  %count = call i64 @llvm.cttz.i64(i64 %value, i1 false)
+  ret i64 %count
+}
+"""
+
+_NATIVE_ONLY = """
+define i64 @tw_opaque(i64 %record, i64 %value) alwaysinline nounwind {
+  ret i64 %value
+}
+define i64 @tw_branchless(i64 %value) alwaysinline nounwind {
+  %same = call i64 asm "", "=r,0"(i64 %value)
+  ret i64 %same
+}
+declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
+define i64 @tw_prefetch(i64 %base, i64 %offset) alwaysinline nounwind {
+  %address = add i64 %base, %offset
+  %pointer = inttoptr i64 %address to ptr
+  call void @llvm.prefetch.p0(ptr %pointer, i32 0, i32 3, i32 1)
+  ret i64 0
+}
+"""
+
+_EBPF_ONLY = """
+define i64 @tw_opaque(i64 %record, i64 %value) alwaysinline nounwind {
+  %address = add i64 %record, 120
+  %pointer = inttoptr i64 %address to ptr
+  store volatile i64 %value, ptr %pointer, align 8
+  %again = load volatile i64, ptr %pointer, align 8
+  ret i64 %again
+}
+define i64 @tw_branchless(i64 %value) alwaysinline nounwind {
+  ret i64 %value
+}
+define i64 @tw_prefetch(i64 %base, i64 %offset) alwaysinline nounwind {
+  ret i64 0
+}
+"""
+
+
+def _widen(bits: int) -> str:
+    return "%wide = add i64 %value, 0" if bits == 64 else f"%wide = zext i{bits} %value to i64"
+
+
+def _narrow(bits: int) -> str:
+    return "%small = add i64 %value, 0" if bits == 64 else f"%small = trunc i64 %value to i{bits}"
+
+
+def _memory(*, align: bool) -> str:
+    return "".join(
+        _LOAD.format(bits=bits, widen=_widen(bits), narrow=_narrow(bits), align=bits // 8 if align else 1)
+        for bits in (8, 16, 32, 64)
+    )
+
+
+def _tables(words: int | None) -> str:
+    parts = []
+    for name, bits, shift in (("at", 64, 3), ("u32", 32, 2), ("u16", 16, 1)):
+        mask = -1 if words is None else (words << 3 >> shift) - 1
+        parts.append(_TABLE.format(name=name, bits=bits, shift=shift, mask=mask, align=bits // 8, widen=_widen(bits)))
+    return "".join(parts)
+
+
+def native_bodies() -> str:
+    """The primitives for the processor."""
+    return _memory(align=False) + _tables(None) + _RECORD + _NATIVE_ONLY
+
+
+def ebpf_bodies(table_words: int) -> str:
+    """The primitives for eBPF, reading a table of `table_words` (a power of two) words."""
+    assert table_words & (table_words - 1) == 0, "the table's size is what bounds the index"
+    return _memory(align=True) + _tables(table_words) + _RECORD + _EBPF_ONLY
