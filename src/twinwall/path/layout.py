@@ -144,8 +144,8 @@ DECISION = np.dtype(
 )
 NO_RULE = 0xFFFFFFFF
 
-# One rule match that is to be reported.
-ALERT_BYTES = 32
+# One rule match that is to be reported, with the flow's counters as they stood then, this packet included.
+ALERT_BYTES = 64
 ALERT = np.dtype(
     [
         ("packet", "u8"),
@@ -154,6 +154,10 @@ ALERT = np.dtype(
         ("blocked", "u1"),
         ("direction", "u1"),  # 0 to_server, 1 to_client
         ("spare", "u2"),
-        ("flow_packets", "u8"),
+        ("o_packets", "u8"),  # the flow's counters; all 0 where flow_id is 0
+        ("o_bytes", "u8"),
+        ("r_packets", "u8"),
+        ("r_bytes", "u8"),
+        ("start", "u8"),  # the flow's first packet, nanoseconds since 1970
     ]
 )
