@@ -119,7 +119,7 @@ FRAME = np.dtype(
         ("link", "u1"),
         ("interface", "u1"),  # 0: none named
         ("source", "u2"),  # which of the run's files
-        ("spare", "u4"),
+        ("linktype", "u4"),  # the capture file's own number for `link`
     ]
 )
 

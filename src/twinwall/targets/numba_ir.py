@@ -159,29 +159,29 @@ class _Unsigned(ast.NodeTransformer):
         self.names[label] = value
         return ast.Name(label, ast.Load())
 
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802 - ast's name
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
         if isinstance(node.value, bool) or not isinstance(node.value, int):
             raise TypeError(f"{self.where(node)}: a packet-path constant is an integer, not {node.value!r}")
         return ast.copy_location(self.bind(f"u_{node.value}", np.uint64(node.value)), node)
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self.locals:
             return node
         return ast.copy_location(self.bind(f"g_{node.id}", self.resolve(self.look_up(node))), node)
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if not isinstance(node.value, ast.Name):
             raise TypeError(f"{self.where(node)}: only `Enumeration.MEMBER` is possible here")
         value = getattr(self.look_up(node.value), node.attr)
         return ast.copy_location(self.bind(f"g_{node.value.id}_{node.attr}", self.resolve(value)), node)
 
-    def visit_Expr(self, node: ast.Expr) -> ast.stmt:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
         call = node.value
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "note":
             return ast.copy_location(ast.Pass(), node)
         return ast.copy_location(ast.Expr(self.visit(call)), node)
 
-    def visit_For(self, node: ast.For) -> list[ast.stmt]:  # noqa: N802
+    def visit_For(self, node: ast.For) -> list[ast.stmt]:
         """`for i in range(n)` as a `while`: Numba's range object brings exceptions along, a counter does not."""
         iterator = node.iter
         if not (isinstance(iterator, ast.Call) and isinstance(iterator.func, ast.Name) and iterator.func.id == "range"):
@@ -206,7 +206,7 @@ class _Unsigned(ast.NodeTransformer):
                     ast.copy_location(piece, node)
         return [start, loop]
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
         if node.value is None:
             return ast.copy_location(ast.Pass(), node)
         return ast.copy_location(ast.Assign([node.target], self.visit(node.value)), node)
