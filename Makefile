@@ -1,0 +1,62 @@
+# Every target makes what it needs: a virtual environment in .venv from the lock files, and nothing outside the checkout.
+# Needs Python 3.11 or newer with venv (on Debian: make, python3-venv).
+
+PYTHON ?= python3
+JOBS ?= auto
+BIN = .venv/bin
+EXAMPLE ?= office
+FUZZ_SECONDS ?= 20
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format coverage bench fuzz docs traffic lock clean
+
+help: ## what can be made
+	@awk -F ': .*## ' '/^[a-z]+: .*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## replay the bundled example: real traffic through a real policy
+	@$(PYTHON) tools/environment.py run
+	@$(BIN)/twinwall replay examples/office/policy.yaml examples/office/traffic.pcapng
+
+test: ## run every test (those that need root or a missing program say so and are skipped)
+	@$(PYTHON) tools/environment.py dev
+	@$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile -rs
+
+check: ## format, lint, strict types, import contract
+	@$(PYTHON) tools/environment.py dev
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-cache
+
+format: ## put every file into the house's format
+	@$(PYTHON) tools/environment.py dev
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+coverage: ## the tests with line and branch coverage
+	@$(PYTHON) tools/environment.py dev
+	@$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile --cov=twinwall --cov-branch --cov-report=term-missing:skip-covered
+
+bench: ## measure speed and memory beside the peers and write docs/performance.md (about 20 minutes, 2 GB of disk)
+	@$(PYTHON) tools/environment.py run
+	@$(BIN)/python -m bench.run
+
+fuzz: ## a short run of every fuzz target
+	@$(PYTHON) tools/environment.py fuzz
+	@$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
+
+docs: ## write the generated pages of docs/ anew
+	@$(PYTHON) tools/environment.py dev
+	@$(BIN)/python tools/generate_docs.py
+
+traffic: ## record the example's capture anew (root, Debian's packages)
+	@$(PYTHON) tools/environment.py run
+	@$(BIN)/python examples/office/make_traffic.py
+
+lock: ## write the lock files anew with today's versions
+	@$(PYTHON) tools/environment.py dev
+	@$(BIN)/python tools/lock.py
+
+clean: ## remove what the other targets made
+	rm -rf .venv .venv.lock build dist bench/.work .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find src tests bench fuzz examples tools -name __pycache__ -type d -exec rm -rf {} +
