@@ -243,8 +243,8 @@ def extensions(packet: Address, end: Address, at: int, protocol: int, stop: int,
                 fragment = field >> 3 | (field & 1) << 13
                 put(record, W_LENGTH, get(record, W_LENGTH) | be32(cursor, 4))
             at = at + size
-    if at > FARTHEST:
-        return Reason.TOO_MANY_EXTENSIONS
+            if at > FARTHEST:
+                return Reason.TOO_MANY_EXTENSIONS
     if fragment & FRAG_OFFSET == 0:
         if protocol == HOP_BY_HOP or protocol == ROUTING or protocol == DESTINATION or protocol == FRAGMENT:
             return Reason.TOO_MANY_EXTENSIONS
