@@ -12,7 +12,19 @@ class TraceEvent(IntEnum):
     """One step of a packet's way."""
 
     DECODED = 1, "decoded: {}"
-    STATELESS_CANDIDATE = 2, "stateless rule {} matches"
+    STATELESS_RULE = 20, "stateless rule {} is the first that matches"
+    STATELESS_DEFAULT = 21, "no stateless rule matches; the default action is {}"
+    STATELESS_FRAGMENT_DEFAULT = 22, "no stateless rule matches this fragment; the fragment action is {}"
+    FLOW_VERDICT = 30, "the flow was decided before: {}"
+    CANDIDATES = 31, "{} stateful rules are left by addresses, ports and protocol"
+    MATCH = 32, "stateful rule {} matches"
+    RESIDUAL_FAILED = 33, "stateful rule {} fits the header, but not its other conditions"
+    DECIDED = 34, "stateful rule {} decides the packet"
+    OVERRULED = 35, "stateful rule {} matches, but the packet is dropped already"
+    FLOW_MARKED = 36, "the verdict of stateful rule {} holds for the whole flow"
+    FLOW_KEPT = 37, "stateful rule {} covers the flow, but the flow was decided before"
+    DEFAULT_ACTION = 38, "no rule decides the packet; default action {} applies"
+    NO_RULE = 39, "no stateful rule decides the packet, and no default action applies"
 
     sentence: str
 
