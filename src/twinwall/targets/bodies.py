@@ -1,10 +1,11 @@
 """What the primitives are in machine terms: LLVM definitions of `tw_*`, one set for the processor, one for eBPF.
 
-The two differ in three places, and only there:
+The two differ in four places, and only there:
 
 - `opaque`: nothing on the processor; in eBPF a volatile round trip through the record's scratch word in map memory, after
   which the verifier knows nothing about the value, so that the states of the branches before it merge.
 - table reads: eBPF masks the index with the (power of two) size of the table, which is the bound the verifier asks for.
+- `trailing_zeros` is an instruction of the processor, arithmetic in eBPF.
 - `prefetch` and `branchless` exist on the processor only.
 """
 
@@ -54,14 +55,14 @@ define i64 @tw_get(i64 %record, i64 %word) alwaysinline nounwind {
   %value = load i64, ptr %pointer, align 8
   ret i64 %value
 }
+"""
+
+_NATIVE_ONLY = """
 declare i64 @llvm.cttz.i64(i64, i1)
 define i64 @tw_trailing_zeros(i64 %value) alwaysinline nounwind {
   %count = call i64 @llvm.cttz.i64(i64 %value, i1 false)
   ret i64 %count
 }
-"""
-
-_NATIVE_ONLY = """
 define i64 @tw_opaque(i64 %record, i64 %value) alwaysinline nounwind {
   ret i64 %value
 }
@@ -78,7 +79,28 @@ define i64 @tw_prefetch(i64 %base, i64 %offset) alwaysinline nounwind {
 }
 """
 
+# Counting zeros as the population count of the bits below the lowest set one: eBPF has no instruction for it, and what LLVM
+# makes of `llvm.cttz` reads a table that would need a map of its own; the empty `asm` keeps it from recognising the arithmetic.
 _EBPF_ONLY = """
+define i64 @tw_trailing_zeros(i64 %value) alwaysinline nounwind {
+  %negative = sub i64 0, %value
+  %lowest = and i64 %value, %negative
+  %ones = sub i64 %lowest, 1
+  %below = call i64 asm "", "=r,0"(i64 %ones)
+  %odd = lshr i64 %below, 1
+  %odd1 = and i64 %odd, 6148914691236517205
+  %pairs = sub i64 %below, %odd1
+  %low2 = and i64 %pairs, 3689348814741910323
+  %high2 = lshr i64 %pairs, 2
+  %high2m = and i64 %high2, 3689348814741910323
+  %nibbles = add i64 %low2, %high2m
+  %high4 = lshr i64 %nibbles, 4
+  %bytes = add i64 %nibbles, %high4
+  %bytes1 = and i64 %bytes, 1085102592571150095
+  %sum = mul i64 %bytes1, 72340172838076673
+  %count = lshr i64 %sum, 56
+  ret i64 %count
+}
 define i64 @tw_opaque(i64 %record, i64 %value) alwaysinline nounwind {
   %address = add i64 %record, 120
   %pointer = inttoptr i64 %address to ptr

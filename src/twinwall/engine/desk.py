@@ -1,0 +1,40 @@
+"""The pipeline's desk: one array of words with its settings and everything it counts.
+
+    settings | packets and bytes by stage, verdict and reason | by tracker label | by rule, either stage | talkers
+
+The pipeline writes it, NumPy reads it: counting costs a load and a store a packet, and nothing is ever counted twice.
+"""
+
+from __future__ import annotations
+
+# Settings.
+D_WORDS, D_STEPS = 0, 1  # of the stateless table: path.table_layout.H_WORDS, H_STEPS
+D_CHECKSUMS = 2  # 1: wrong checksums are malformed
+D_MIDSTREAM, D_INVALID = 3, 4  # EXCEPT_*
+D_RING = 5  # rows of the records' and decisions' ring, minus one; a power of two minus one
+D_ALERTS = 6  # how many alerts the buffer holds
+D_ALERT_MARGIN = 7  # the most that one packet may add
+D_STATELESS_HITS = 8  # where the sections lie, in words from the start
+D_STATEFUL_HITS = 9
+D_TALKERS = 10
+D_TALKER_MASK = 11  # buckets of the talkers' table, minus one
+# What the pipeline keeps.
+D_CLOCK = 16  # the latest timestamp so far
+D_BACKWARDS = 17  # packets older than the one before
+D_PENDING = 18  # packets held for their datagram
+D_RESOLVED = 19  # packets resolved after they were held
+SETTINGS = 32
+
+EXCEPT_DROP, EXCEPT_CONTINUE, EXCEPT_REJECT = 0, 1, 2
+
+# Counts: two words (packets, bytes) each.
+COUNTS = SETTINGS  # + ((stage * 3 + verdict) * 256 + reason) * 2
+COUNT_WORDS = 2 * 3 * 256 * 2
+CT_COUNTS = COUNTS + COUNT_WORDS  # + ct_state * 2
+CT_COUNT_WORDS = 16
+HITS = CT_COUNTS + CT_COUNT_WORDS  # stateless rules, then stateful ones: two words each, then the talkers
+
+# Talkers: buckets of TALKER_WAYS sources; each source_hi, source_lo, version, packets, bytes, and room to fill 8 words.
+TALKER_WAYS = 4
+TALKER_WORDS = 8
+T_HIGH, T_LOW, T_VERSION, T_PACKETS, T_BYTES = 0, 1, 2, 3, 4
