@@ -14,6 +14,8 @@ ENTRY_BYTES = 256
 # Words.  "o" is the original direction, "r" the reply.
 E_SRC_HI, E_SRC_LO, E_DST_HI, E_DST_LO = 0, 1, 2, 3  # the original tuple
 E_KEY = 4  # sport:16 dport:16 proto:8 version:8 state:8 flags:8 ; ICMP: sport = id, dport = type<<8 | code ; GRE: keys
+ENTRY_STATE = 38  # the byte of E_KEY that holds the protocol's state
+ENTRY_END_REASON = 206  # the byte of E_SEEN that holds the END_*
 E_LINK = 5  # next:32 (chain, entry index + 1) hash:32
 E_DEADLINE = 6  # nanoseconds since 1970 at which the entry is no longer there
 E_STATUS = 7  # status:32 tcp_last:32
@@ -76,6 +78,7 @@ ST_ASSURED = 2
 ST_EXPECTED = 4  # RELATED: the flow was announced by another one
 ST_UNCONFIRMED = 8  # its first packet was dropped: Linux has no entry; the rules still know the flow
 ST_MIDSTREAM = 16  # the start of the connection was not seen
+ST_REVERSED = 32  # Linux's original direction is the flow's other side: its first packet was dropped, the answer was not
 
 # `end_reason`
-END_NONE, END_TIMEOUT, END_REPLACED, END_EVICTED, END_SHUTDOWN = 0, 1, 2, 3, 4
+END_NONE, END_TIMEOUT, END_REPLACED, END_EVICTED, END_SHUTDOWN, END_RESET = 0, 1, 2, 3, 4, 5
