@@ -97,7 +97,8 @@ class ConnectionTable:
     def live(self) -> NDArray[np.void]:
         """A copy of the live entries, in the order of their places."""
         entries = self.entries()
-        return entries[entries["flow_id"] != 0]
+        living: NDArray[np.void] = entries[entries["flow_id"] != 0]
+        return living
 
     def drain_ended(self) -> NDArray[np.void]:
         """A copy of the entries that ended since the last call, in the order in which they ended."""
