@@ -1,0 +1,96 @@
+"""Kinds: IP protocol with TCP flags or with ICMP type and code, one row for each kind that rules tell apart.
+
+A packet without its transport header (a later fragment) has neither flags nor type: a rule that asks for them rejects it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twinwall.compile.conditions import Accepted, accepted_values, intervals_of
+from twinwall.compile.entries import Entry
+from twinwall.compile.rows import RowPool
+from twinwall.path.layout import ICMP, ICMP6, TCP
+from twinwall.policy.model import Condition, PacketField
+
+KIND_FIELDS = frozenset({PacketField.PROTOCOL, PacketField.TCP_FLAGS, PacketField.ICMP_TYPE, PacketField.ICMP_CODE})
+ICMP_FIELDS = KIND_FIELDS - {PacketField.PROTOCOL, PacketField.TCP_FLAGS}
+
+# Where the keys of each form of packet start.
+BARE_KEYS, TCP_KEYS, ICMP_KEYS, ICMP6_KEYS, KEYS = 0, 256, 512, 512 + 65536, 512 + 2 * 65536
+
+
+@dataclass(frozen=True)
+class KindTable:
+    """`forms`: how a protocol makes a key; `rows`: row number by key; `protocols`: row of what accepts any packet of it."""
+
+    forms: NDArray[np.uint64]
+    rows: NDArray[np.uint32]
+    protocols: NDArray[np.uint32]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What one rule asks of protocol, flags, type and code."""
+
+    protocols: frozenset[int] | None
+    conditions: tuple[Condition, ...]
+
+    def asks(self, fields: frozenset[PacketField]) -> bool:
+        return any(each.field in fields for each in self.conditions)
+
+    def accepts_protocols(self) -> Accepted:
+        allowed = accepted_values(self.conditions, PacketField.PROTOCOL, 256)
+        if self.protocols is not None:
+            allowed &= np.isin(np.arange(256), list(self.protocols))
+        return allowed
+
+
+def compile_kinds(entries: Sequence[Entry], pool: RowPool) -> KindTable:
+    """The tables of one stage."""
+    numbers: dict[_Kind, int] = {}
+    which = [numbers.setdefault(_kind(each), len(numbers)) for each in entries]
+    kinds = list(numbers)
+    types, type_class = _classes([accepted_values(each.conditions, PacketField.ICMP_TYPE, 256) for each in kinds])
+    codes, code_class = _classes([accepted_values(each.conditions, PacketField.ICMP_CODE, 256) for each in kinds])
+    accepted = [_accepted(kind, types[:, n], codes[:, n]) for n, kind in enumerate(kinds)]
+    cells = 512 + 2 * len(types) * len(codes)
+    rows = pool.add(cells, intervals_of(which, accepted))
+    messages = 512 + (type_class[:, None] * len(codes) + code_class[None, :]).reshape(-1)
+    keys = np.concatenate((rows[:512], rows[messages], rows[messages + len(types) * len(codes)]))
+    return KindTable(_forms(), keys, pool.add(256, intervals_of(which, [each.accepts_protocols() for each in kinds])))
+
+
+def _kind(entry: Entry) -> _Kind:
+    return _Kind(entry.rule.protocols, tuple(each for each in entry.rule.conditions if each.field in KIND_FIELDS))
+
+
+def _classes(accepted: Sequence[Accepted]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """The distinct values of a field as rows of "which kind accepts it", and the row of each of the 256 values."""
+    table = np.array(accepted, np.bool_).reshape(-1, 256).T
+    _, first, inverse = np.unique(np.packbits(table, axis=1), axis=0, return_index=True, return_inverse=True)
+    return table[first], inverse.reshape(-1)
+
+
+def _accepted(kind: _Kind, types: Accepted, codes: Accepted) -> Accepted:
+    """The cells that `kind` accepts: bare protocols, TCP by flags, ICMP and ICMPv6 by class of type and class of code."""
+    protocols = kind.accepts_protocols()
+    wants_flags = kind.asks(frozenset({PacketField.TCP_FLAGS}))
+    wants_message = kind.asks(ICMP_FIELDS)
+    bare = protocols & (not (wants_flags or wants_message))
+    flags = accepted_values(kind.conditions, PacketField.TCP_FLAGS, 256) & (protocols[TCP] and not wants_message)
+    messages = (types[:, None] & codes[None, :]).reshape(-1) & (not wants_flags)
+    return np.concatenate((bare, flags, messages & protocols[ICMP], messages & protocols[ICMP6]))
+
+
+def _forms() -> NDArray[np.uint64]:
+    """base:32 flags mask:8 message mask:16, for each protocol without and then with a transport header."""
+    forms = np.concatenate((np.arange(256, dtype=np.uint64), np.arange(256, dtype=np.uint64)))
+    forms[256 + TCP] = TCP_KEYS | 0xFF << 32
+    forms[256 + ICMP] = ICMP_KEYS | 0xFFFF << 40
+    forms[256 + ICMP6] = ICMP6_KEYS | 0xFFFF << 40
+    return forms

@@ -1,0 +1,92 @@
+"""The stateless stage: the first rule whose bit survives the AND of the packet's rows decides.
+
+Where no rule matches, the stage's default does, or what the stage says of fragments.
+"""
+
+from __future__ import annotations
+
+from twinwall.path.layout import MARK_FRAGMENT, NO_RULE, UDP, W_DST_HI, W_KEY, W_SRC_HI, W_STATUS
+from twinwall.path.lookup import address_row, block_word, context_row, kind_row, port_row, row_at
+from twinwall.path.primitives import Address, get, note, opaque, table_at, trailing_zeros
+from twinwall.path.reason import Reason
+from twinwall.path.table_layout import (
+    H_DEFAULT,
+    H_DESTINATION_INDEX,
+    H_DESTINATION_PORTS,
+    H_INFO,
+    H_SOURCE_INDEX,
+    H_SOURCE_PORTS,
+    INFO_ACTION,
+    INFO_RULE_SHIFT,
+)
+from twinwall.path.trace import TraceEvent
+
+
+def stateless(table: Address, record: Address, words: int, steps: int) -> int:
+    """Judge one decoded packet: bits 0-7 action (0 pass, 1 drop, 2 forward), 8-15 `Reason`, 32-63 rule index or NO_RULE.
+
+    `words` and `steps` are the table's H_WORDS and H_STEPS; in eBPF they are constants and bound the loops.
+    """
+    found = first_match(table, record, words, steps)
+    if found != NO_RULE:
+        info = table_at(table, table_at(table, H_INFO) + (found << 1))
+        note(record, TraceEvent.STATELESS_RULE, info >> INFO_RULE_SHIFT)
+        return (info & INFO_ACTION) | (Reason.STATELESS_RULE << 8) | ((info >> INFO_RULE_SHIFT) << 32)
+    defaults = table_at(table, H_DEFAULT)
+    if (get(record, W_STATUS) >> 8) & MARK_FRAGMENT:
+        shift = 8 if ((get(record, W_KEY) >> 32) & 0xFF) == UDP else 16
+        action = (defaults >> shift) & 0xFF
+        note(record, TraceEvent.STATELESS_FRAGMENT_DEFAULT, action)
+        return action | (Reason.STATELESS_FRAGMENT_DEFAULT << 8) | (NO_RULE << 32)
+    note(record, TraceEvent.STATELESS_DEFAULT, defaults & 0xFF)
+    return (defaults & 0xFF) | (Reason.STATELESS_DEFAULT << 8) | (NO_RULE << 32)
+
+
+def first_match(table: Address, record: Address, words: int, steps: int) -> int:
+    """The number of the first entry that accepts the packet, or NO_RULE."""
+    source = row_at(table, address_row(table, record, W_SRC_HI, H_SOURCE_INDEX, steps))
+    destination = row_at(table, address_row(table, record, W_DST_HI, H_DESTINATION_INDEX, steps))
+    sport = row_at(table, port_row(table, record, 0, H_SOURCE_PORTS))
+    dport = row_at(table, port_row(table, record, 16, H_DESTINATION_PORTS))
+    kind = row_at(table, kind_row(table, record))
+    context = row_at(table, context_row(table, record))
+    summaries = (words + 63) >> 6
+    group = 0
+    live = six(table, source, destination, sport, dport, kind, context)
+    turn = 0
+    while turn < words + summaries:
+        turn += 1
+        if live == 0:
+            group = opaque(record, group + 1)
+            if group >= summaries:
+                return NO_RULE
+            live = opaque(
+                record,
+                six(table, source + group, destination + group, sport + group, dport + group, kind + group, context + group),
+            )
+        else:
+            word = opaque(record, (group << 6) + trailing_zeros(live))
+            hits = (
+                block_word(table, source + summaries, word)
+                & block_word(table, destination + summaries, word)
+                & block_word(table, sport + summaries, word)
+                & block_word(table, dport + summaries, word)
+                & block_word(table, kind + summaries, word)
+                & block_word(table, context + summaries, word)
+            )
+            if hits:
+                return (word << 6) + trailing_zeros(hits)
+            live = opaque(record, live & (live - 1))
+    return NO_RULE
+
+
+def six(table: Address, source: int, destination: int, sport: int, dport: int, kind: int, context: int) -> int:
+    """The AND of six words of the table."""
+    return (
+        table_at(table, source)
+        & table_at(table, destination)
+        & table_at(table, sport)
+        & table_at(table, dport)
+        & table_at(table, kind)
+        & table_at(table, context)
+    )

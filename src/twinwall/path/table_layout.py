@@ -1,0 +1,68 @@
+"""A compiled stage: one flat array of 64-bit words.  This is the map of it.
+
+The first `HEADER_WORDS` words say where everything lies, in words from the start of the table.  Every field of a packet leads
+to a *row*: the set of entries (rules, or halves of `<>` rules) that accept the field's value.
+
+    row     summary words, then block numbers (two 32-bit numbers a word), padded to a constant stride
+    summary bit n: some of the entries 64n … 64n+63 accept
+    block   8 words: the bits of 512 entries.  Equal blocks are stored once, whichever rows they belong to
+
+`compile.table` writes tables, `path.lookup` reads them.
+"""
+
+from __future__ import annotations
+
+HEADER_WORDS = 32
+
+H_ENTRIES = 0  # how many entries, that is bits of a row
+H_WORDS = 1  # words of 64 entries
+H_SUMMARIES = 2  # summary words of a row
+H_STRIDE = 3  # words from row to row
+H_ROWS = 4  # the rows
+H_BLOCKS = 5  # the blocks
+H_SOURCE_INDEX = 6  # 65,536 numbers of 32 bits for IPv4, then as many for IPv6: by the top 16 bits of the address
+H_SOURCE_NODES = 7
+H_DESTINATION_INDEX = 8
+H_DESTINATION_NODES = 9
+H_SOURCE_PORTS = 10  # 65,537 row numbers of 32 bits; the last one for packets without ports
+H_DESTINATION_PORTS = 11
+H_KINDS = 12  # 512 words: how a protocol (without, then with a transport header) makes a key: base:32 flags:8 icmp:16
+H_KIND_ROWS = 13  # row numbers of 32 bits, by key
+H_CONTEXTS = 14  # 4,096 row numbers of 32 bits: interface:8 reassembled:1 IPv6:1 fragment:2
+H_INFO = 15  # two words for each entry: INFO_* and where its residual program starts (0: it has none)
+H_STEPS = 16  # the most halvings that a search in one node needs
+H_DEFAULT = 17  # stateless: action of unmatched packets:8, of fragments:8, of fragments of anything but UDP:8
+
+H_FLOWS = 18  # stateful: 16 row numbers of 32 bits: first of its direction:1 established:1 direction:2
+H_PROTOCOLS = 19  # stateful: 256 row numbers of 32 bits: what accepts the protocol in any packet of it
+H_FIRST_DEFAULT = 20  # stateful: entries from here on are default actions
+H_PROGRAMS = 21  # stateful: the residual programs
+H_ALERT_LIMIT = 22  # stateful: at most so many alerts for one packet
+H_CANDIDATE_BITS = 23  # stateful: bits of an entry number in a flow's list of candidates
+H_CANDIDATE_LIMIT = 24  # stateful: how many of them a list holds (0: flows keep no list)
+H_ROW_CACHE = 25  # stateful: 1 if row numbers have 16 bits, so that a flow can keep those of its five-tuple
+
+PORTLESS = 65536  # the place of "no ports" in the port arrays
+BLOCK_WORDS = 8
+BLOCK_ENTRIES = 512
+
+# Address nodes: a count, then that many words chunk:32 value:32, sorted; the last one not above the chunk counts.
+LEAF = 1 << 31  # the value is a row number; else the place of the node for the next 32 bits of the address
+
+# The first word of an entry's info
+INFO_ACTION = 0xFF  # ACTION_*
+INFO_FLOW = 1 << 8  # the verdict covers the flow
+INFO_LOG = 1 << 9  # a match is reported
+INFO_REASON_SHIFT = 16  # 8 bits
+INFO_RULE_SHIFT = 32  # the rule the entry came from
+
+ACTION_PASS, ACTION_DROP, ACTION_FORWARD, ACTION_REJECT, ACTION_ALERT = 0, 1, 2, 3, 4
+
+# Residual programs: words `operation`, each followed by its operands; see path.residual.
+OP_END = 0
+OP_RANGES = 1  # field:8 at bit 8, negated:1 at 16, count:8 at 24, mask:32 at 32; then count words low:32 high:32
+OP_ISSET = 2  # count:8 at 24; then count words, each a flowbit: one of them must be set
+OP_ISNOTSET = 3
+OP_SET = 4  # flowbit at bit 32
+OP_UNSET = 5
+OP_TOGGLE = 6
