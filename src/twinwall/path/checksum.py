@@ -1,6 +1,6 @@
-"""Checksums of a decoded packet: IPv4 header (RFC 791), TCP, UDP, ICMP (RFC 1071), ICMPv6, UDP-Lite (RFC 3828), SCTP (RFC 9260).
+"""Checksums of a decoded packet: IPv4 header, TCP, UDP, UDP-Lite (RFC 3828), ICMP, ICMPv6 and SCTP (RFC 9260).
 
-All but SCTP's are the Internet checksum: the ones' complement sum of 16-bit words, which over data that includes a right
+All but SCTP's are the Internet checksum (RFC 1071): the ones' complement sum of 16-bit words, which over data that includes a right
 checksum is 0xFFFF.  The transport protocols add a pseudo header (RFC 793, RFC 8200 section 8.1): addresses, length, protocol.
 SCTP uses CRC32c, stored with its low byte first, over the packet with a checksum of zero.
 
@@ -154,7 +154,7 @@ def words_of(value: int) -> int:
 
 
 def sum16(data: Address, length: int) -> int:
-    """The sum of `length` bytes as big-endian 16-bit words, an odd last byte followed by zero; the caller checked the bounds."""
+    """The sum of `length` bytes as big-endian 16-bit words, zero behind an odd last byte; the caller checked the bounds."""
     total = 0
     at = 0
     while at + 4 <= length:
