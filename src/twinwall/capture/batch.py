@@ -73,8 +73,8 @@ class FrameBatch:
 
 @dataclass(slots=True)
 class CaptureSummary:
-    """What a run has read so far."""
+    """What a run has read so far.  `unsupported` holds the link types that twinwall does not decode."""
 
     files: list[str] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
-    linktypes: set[int] = field(default_factory=set)  # the unsupported ones
+    unsupported: set[int] = field(default_factory=set)

@@ -51,7 +51,7 @@ def _compiled(walk: AddressWalk) -> Walk:
     return over_arrays
 
 
-INTERPRETED = Framer(_interpret(framing.frame_pcap), _interpret(framing.frame_pcap))
+INTERPRETED = Framer(_interpret(framing.frame_pcap), _interpret(framing.frame_blocks))
 
 
 def compiled_framer(frame_pcap: AddressWalk, frame_blocks: AddressWalk) -> Framer:

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR1714, PLR1730 - packet-path style: plain comparisons
 """Where the frames lie: a walk over a piece of a capture file, in packet-path style (docs/design/contracts.md).
 
 `frame_pcap` walks pcap records (draft-ietf-opsawg-pcap), `frame_blocks` walks the packet blocks of pcapng
@@ -51,7 +52,7 @@ LENGTHS_EXCHANGED = 2  # captured length second
 R_TAG = 0  # as S_TAG
 R_SHIFT = 1  # b > 0: a timestamp counts 1/2**b seconds
 R_MULTIPLY = 2  # else: nanoseconds = timestamp * multiply / divide
-R_DIVIDE = 3
+R_DIVIDE = 3  # never 0
 R_LARGEST = 4  # largest timestamp that can be multiplied
 R_LATER = 5  # nanoseconds to add: the interface's offset from UTC ...
 R_EARLIER = 6  # ... and to subtract, if the offset is negative
@@ -61,9 +62,12 @@ ROW_WORDS = 8
 OLD_PACKET_BLOCK, SIMPLE_PACKET_BLOCK, ENHANCED_PACKET_BLOCK = 2, 3, 6
 
 MASK32 = 0xFFFFFFFF
-MASK64 = 0xFFFFFFFFFFFFFFFF
 SECOND = 1_000_000_000
 FINEST_SHIFT = 34  # 2**34 * 10**9 still fits 64 bits
+LARGEST_SECOND = 9_223_372_036  # in nanoseconds still below 2**63
+SHORTEST_BLOCK = 12  # type, length, length again
+SIMPLE_HEAD = 12  # bytes before the data of a simple packet block
+PACKET_HEAD = 28  # bytes before the data of the other two
 
 
 def read16(base: Address, offset: int, swapped: int) -> int:
@@ -105,9 +109,7 @@ def count_frame(state: Address, timestamp: int, lengths: int, tag: int) -> int:
     return 0
 
 
-def frame_pcap(  # noqa: PLR0917 - an entry of the packet path
-    buffer: Address, position: int, end: int, frames: Address, capacity: int, state: Address
-) -> int:
+def frame_pcap(buffer: Address, position: int, end: int, frames: Address, capacity: int, state: Address) -> int:
     """Walk pcap records from `buffer + position` to `buffer + end`; at most `capacity` frames."""
     swapped = get(state, S_SWAPPED)
     scale = get(state, S_SCALE)
@@ -140,5 +142,89 @@ def frame_pcap(  # noqa: PLR0917 - an entry of the packet path
         put(frame, 3, tag)
         count_frame(state, timestamp, lengths, tag)
         cursor += header + captured
+        found += 1
+    return stopped(found, cursor - position, STOP_END)
+
+
+def nanoseconds(row: Address, ticks: int) -> int:
+    """An interface's timestamp in nanoseconds since 1970, held within 0..2**64-1: a nonsensical clock saturates."""
+    shift = get(row, R_SHIFT)
+    if shift:
+        whole = ticks >> shift
+        part = ticks & ((1 << shift) - 1)
+        if shift > FINEST_SHIFT:
+            part = part >> (shift - FINEST_SHIFT)
+            shift = FINEST_SHIFT
+        if whole > LARGEST_SECOND:
+            whole = LARGEST_SECOND
+        value = whole * SECOND + ((part * SECOND) >> shift)
+    else:
+        largest = get(row, R_LARGEST)
+        if ticks > largest:
+            ticks = largest
+        value = (ticks * get(row, R_MULTIPLY)) // get(row, R_DIVIDE)
+    earlier = get(row, R_EARLIER)
+    if value < earlier:
+        return 0
+    return value + get(row, R_LATER) - earlier
+
+
+def frame_blocks(buffer: Address, position: int, end: int, frames: Address, capacity: int, state: Address) -> int:
+    """Walk pcapng packet blocks (enhanced, simple, and the old packet block) as `frame_pcap` walks records.
+
+    A simple packet block has no time of its own: it takes that of the frame before it.
+    """
+    swapped = get(state, S_SWAPPED)
+    interfaces = get(state, S_INTERFACES)
+    cursor = position
+    found = 0
+    while found < capacity:
+        if cursor + SHORTEST_BLOCK > end:
+            return stopped(found, cursor - position, STOP_END)
+        block = buffer + cursor
+        kind = read32(block, 0, swapped)
+        total = read32(block, 4, swapped)
+        if kind != ENHANCED_PACKET_BLOCK and kind != SIMPLE_PACKET_BLOCK and kind != OLD_PACKET_BLOCK:
+            return stopped(found, cursor - position, STOP_BLOCK)
+        head = SIMPLE_HEAD if kind == SIMPLE_PACKET_BLOCK else PACKET_HEAD
+        if total < head + 4 or (total & 3) != 0 or total > get(state, S_BLOCK_LIMIT):
+            return stopped(found, cursor - position, STOP_SHAPE)
+        if cursor + total > end:
+            return stopped(found, cursor - position, STOP_END)
+        if read32(block, total - 4, swapped) != total:
+            return stopped(found, cursor - position, STOP_SHAPE)
+        room = total - head - 4
+        interface = 0
+        if kind == ENHANCED_PACKET_BLOCK:
+            interface = read32(block, 8, swapped)
+        elif kind == OLD_PACKET_BLOCK:
+            interface = read16(block, 8, swapped)
+        if interface >= interfaces:
+            return stopped(found, cursor - position, STOP_INTERFACE)
+        row = state + (STATE_WORDS + interface * ROW_WORDS) * 8
+        if kind == SIMPLE_PACKET_BLOCK:
+            wire = read32(block, 8, swapped)
+            captured = wire
+            snaplen = get(row, R_SNAPLEN)
+            if snaplen != 0 and captured > snaplen:
+                captured = snaplen
+            timestamp = get(state, S_LAST)
+        else:
+            captured = read32(block, 20, swapped)
+            wire = read32(block, 24, swapped)
+            timestamp = nanoseconds(row, (read32(block, 12, swapped) << 32) | read32(block, 16, swapped))
+        if captured > get(state, S_LIMIT):
+            return stopped(found, cursor - position, STOP_LENGTH)
+        if captured > room:
+            return stopped(found, cursor - position, STOP_SHAPE)
+        lengths = captured | (wire << 32)
+        tag = get(row, R_TAG)
+        frame = frames + found * FRAME_BYTES
+        put(frame, 0, cursor + head)
+        put(frame, 1, timestamp)
+        put(frame, 2, lengths)
+        put(frame, 3, tag)
+        count_frame(state, timestamp, lengths, tag)
+        cursor += total
         found += 1
     return stopped(found, cursor - position, STOP_END)

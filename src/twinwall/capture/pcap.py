@@ -24,16 +24,15 @@ MAGICS = frozenset(struct.pack(order + "I", magic) for magic in RECORD_BYTES for
 
 
 def read_pcap(tape: Tape) -> Iterator[Piece]:
-    """Yield the frames of the pcap file that starts here; raise `CaptureError` after the last readable one."""
+    """Yield the frames of the pcap file that starts here; raise `CaptureError` where it cannot be read further."""
     _read_header(tape)
     while True:
-        stop = yield from tape.walk(tape.framer.pcap)
+        stop = tape.walk(tape.framer.pcap)
         if stop == framing.STOP_LENGTH:
-            raise tape.error(
-                f"a record claims more than {PACKET_LIMIT} captured bytes",
-                "the file is corrupt from here on; cut it here, or capture again",
-            )
-        if not tape.window.refill():
+            raise tape.corrupt(f"a record claims more than {PACKET_LIMIT} captured bytes")
+        full = tape.full
+        yield from tape.flush()
+        if not full and not tape.window.refill():
             break
     tape.finish("record")
 
@@ -41,7 +40,7 @@ def read_pcap(tape: Tape) -> Iterator[Piece]:
 def _read_header(tape: Tape) -> None:
     window = tape.window
     if window.rest < HEADER_BYTES:
-        raise tape.ended_early(f"the file ends inside the pcap header, after {window.rest} of {HEADER_BYTES} bytes")
+        raise tape.ended_early("pcap header")
     header = window.buffer[window.position : window.position + HEADER_BYTES].tobytes()
     order = "<" if struct.unpack("<I", header[:4])[0] in RECORD_BYTES else ">"
     magic, major, minor, _, _, _, linktype = struct.unpack(order + "IHHIIII", header)

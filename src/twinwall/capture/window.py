@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from twinwall.capture.inflate import StreamError
+
 if TYPE_CHECKING:
     from twinwall.capture.buffers import BufferPool, Bytes
 
@@ -28,6 +30,7 @@ class Window:
         self.position = 0
         self.end = 0
         self.origin = 0
+        self.problem: StreamError | None = None  # why the stream ended, if not by its end
         self._fill()
 
     @property
@@ -52,9 +55,18 @@ class Window:
     def _fill(self) -> bool:
         before = self.end
         memory = self.buffer.data
-        while self.end < len(memory):
-            count = self._stream.readinto(memory[self.end :])
+        while self.end < len(memory) and self.problem is None:
+            count = self._read(memory[self.end :])
             if count == 0:
                 break
             self.end += count
         return self.end > before
+
+    def _read(self, target: memoryview) -> int:
+        try:
+            return self._stream.readinto(target)
+        except StreamError as problem:
+            self.problem = problem
+        except OSError as failure:
+            self.problem = StreamError(f"reading failed: {failure.strerror or failure}", "check the disk, then try again")
+        return 0
