@@ -16,8 +16,7 @@ from twinwall.stream import fragments
 from twinwall.stream.table import FragmentTable
 
 NAMES = {
-    getattr(fragments, name): name
-    for name in ("WHOLE", "HELD", "COMPLETE", "OVERLAP", "DUPLICATE", "LIMIT", "BAD", "EVICT")
+    getattr(fragments, name): name for name in ("WHOLE", "HELD", "COMPLETE", "OVERLAP", "DUPLICATE", "LIMIT", "BAD", "EVICT")
 }
 SECOND = 1_000_000_000
 LINK = 14  # the pieces stand behind an Ethernet header: places count from the start of the frame
