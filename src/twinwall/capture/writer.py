@@ -1,7 +1,7 @@
 """Write pcapng (draft-ietf-opsawg-pcapng): the packets that a replay passed or dropped.
 
-One section, little-endian, times in nanoseconds.  An interface block for every link type and interface name that occurs, written
-before the first packet that needs it.  The file appears under its name when it is complete and not before.
+One section, little-endian, times in nanoseconds.  An interface block for every link type and interface name that occurs,
+written before the first packet that needs it.  The file appears under its name when it is complete and not before.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 import os
 import struct
 import tempfile
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from twinwall.capture.error import CaptureError
-from twinwall.path.layout import FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from twinwall.capture.batch import Frames
+    from twinwall.capture.batch import FrameBatch, Frames
     from twinwall.capture.buffers import Bytes
 
 BLOCK_HEAD = 28  # of an enhanced packet block, before the data
@@ -126,19 +126,27 @@ class PcapngWriter:
 
     It is written beside its place under another name and moved there by `close`; when the block is left by an exception, or
     writing fails (`CaptureError`: full disk, no permission), nothing stays behind and what was there before is untouched.
+    A pipe or a device is written to directly.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.written = 0  # bytes
         self._encoder = PcapngEncoder()
+        self._file: FileIO | None = None
+        self._temporary: Path | None = None
         try:
-            descriptor, temporary = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
+            self._file = self._open(self.path.resolve())
         except OSError as failure:
             raise self._error(failure) from None
-        self._temporary = Path(temporary)
-        self._file: BinaryIO | None = os.fdopen(descriptor, "wb", buffering=0)
         self._put(SECTION)
+
+    def _open(self, target: Path) -> FileIO:
+        if target.exists() and not target.is_file():
+            return FileIO(target, "wb")
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        self._temporary = Path(temporary)
+        return FileIO(descriptor, "wb")
 
     def __enter__(self) -> Self:
         return self
@@ -149,11 +157,13 @@ class PcapngWriter:
         else:
             self.discard()
 
-    def write(self, buffer: Bytes, frames: Frames, names: Mapping[int, str], mask: npt.NDArray[np.bool_] | None = None) -> None:
-        """Append the frames of `buffer` for which `mask` holds, all without one; `names` as in `FrameBatch.interfaces`."""
-        assert frames.dtype == FRAME
-        chosen = frames if mask is None else frames[mask]
-        for part in self._encoder.encode(buffer, chosen, names):
+    def write(self, batch: FrameBatch, mask: npt.NDArray[np.bool_] | None = None) -> None:
+        """Append the batch's frames for which `mask` holds, or all of them."""
+        self.write_frames(batch.buffer, batch.frames if mask is None else batch.frames[mask], batch.interfaces)
+
+    def write_frames(self, buffer: Bytes, frames: Frames, names: Mapping[int, str]) -> None:
+        """Append these frames (array of `path.layout.FRAME`) of `buffer`; `names` as in `FrameBatch.interfaces`."""
+        for part in self._encoder.encode(buffer, frames, names):
             self._put(part)
 
     def close(self) -> None:
@@ -161,10 +171,12 @@ class PcapngWriter:
         if self._file is None:
             return
         try:
-            os.fsync(self._file.fileno())
-            os.fchmod(self._file.fileno(), 0o666 & ~_umask())
+            if self._temporary is not None:
+                os.fsync(self._file.fileno())
+                os.fchmod(self._file.fileno(), 0o666 & ~_umask())
+                self._temporary.replace(self.path.resolve())
+                self._temporary = None
             self._file.close()
-            self._temporary.replace(self.path)
             self._file = None
         except OSError as failure:
             self.discard()
@@ -175,7 +187,9 @@ class PcapngWriter:
         if self._file is not None:
             self._file.close()
             self._file = None
+        if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
+            self._temporary = None
 
     def _put(self, data: bytes | Bytes) -> None:
         if self._file is None:
