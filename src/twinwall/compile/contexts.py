@@ -31,7 +31,7 @@ def compile_contexts(entries: Sequence[Entry], pool: RowPool) -> NDArray[np.uint
 def _context(conditions: tuple[Condition, ...], fragment: bool | None) -> Accepted:
     place = np.arange(CONTEXTS)
     piece = np.array([0, 1, 2, 2])[place & 3]  # a later piece has both marks
-    accepted = accepted_values(conditions, PacketField.FRAGMENT, 3)[piece]
+    accepted: Accepted = accepted_values(conditions, PacketField.FRAGMENT, 3)[piece]
     accepted &= accepted_values(conditions, PacketField.IP_VERSION, 7)[np.where(place & 4, 6, 4)]
     accepted &= accepted_values(conditions, PacketField.INTERFACE, 256)[place >> 4]
     if fragment is not None:

@@ -6,8 +6,8 @@ Where no rule matches, the stage's default does, or what the stage says of fragm
 from __future__ import annotations
 
 from twinwall.path.layout import MARK_FRAGMENT, NO_RULE, UDP, W_DST_HI, W_KEY, W_SRC_HI, W_STATUS
-from twinwall.path.lookup import address_row, block_word, context_row, kind_row, port_row, row_at
-from twinwall.path.primitives import Address, get, note, opaque, table_at, trailing_zeros
+from twinwall.path.lookup import NO_ENTRY, address_row, context_row, kind_row, port_row, row_at, scan
+from twinwall.path.primitives import Address, get, note, table_at
 from twinwall.path.reason import Reason
 from twinwall.path.table_layout import (
     H_DEFAULT,
@@ -28,7 +28,7 @@ def stateless(table: Address, record: Address, words: int, steps: int) -> int:
     `words` and `steps` are the table's H_WORDS and H_STEPS; in eBPF they are constants and bound the loops.
     """
     found = first_match(table, record, words, steps)
-    if found != NO_RULE:
+    if found != NO_ENTRY:
         info = table_at(table, table_at(table, H_INFO) + (found << 1))
         note(record, TraceEvent.STATELESS_RULE, info >> INFO_RULE_SHIFT)
         return (info & INFO_ACTION) | (Reason.STATELESS_RULE << 8) | ((info >> INFO_RULE_SHIFT) << 32)
@@ -43,50 +43,11 @@ def stateless(table: Address, record: Address, words: int, steps: int) -> int:
 
 
 def first_match(table: Address, record: Address, words: int, steps: int) -> int:
-    """The number of the first entry that accepts the packet, or NO_RULE."""
+    """The number of the first entry that accepts the packet, or NO_ENTRY."""
     source = row_at(table, address_row(table, record, W_SRC_HI, H_SOURCE_INDEX, steps))
     destination = row_at(table, address_row(table, record, W_DST_HI, H_DESTINATION_INDEX, steps))
     sport = row_at(table, port_row(table, record, 0, H_SOURCE_PORTS))
     dport = row_at(table, port_row(table, record, 16, H_DESTINATION_PORTS))
     kind = row_at(table, kind_row(table, record))
     context = row_at(table, context_row(table, record))
-    summaries = (words + 63) >> 6
-    group = 0
-    live = six(table, source, destination, sport, dport, kind, context)
-    turn = 0
-    while turn < words + summaries:
-        turn += 1
-        if live == 0:
-            group = opaque(record, group + 1)
-            if group >= summaries:
-                return NO_RULE
-            live = opaque(
-                record,
-                six(table, source + group, destination + group, sport + group, dport + group, kind + group, context + group),
-            )
-        else:
-            word = opaque(record, (group << 6) + trailing_zeros(live))
-            hits = (
-                block_word(table, source + summaries, word)
-                & block_word(table, destination + summaries, word)
-                & block_word(table, sport + summaries, word)
-                & block_word(table, dport + summaries, word)
-                & block_word(table, kind + summaries, word)
-                & block_word(table, context + summaries, word)
-            )
-            if hits:
-                return (word << 6) + trailing_zeros(hits)
-            live = opaque(record, live & (live - 1))
-    return NO_RULE
-
-
-def six(table: Address, source: int, destination: int, sport: int, dport: int, kind: int, context: int) -> int:
-    """The AND of six words of the table."""
-    return (
-        table_at(table, source)
-        & table_at(table, destination)
-        & table_at(table, sport)
-        & table_at(table, dport)
-        & table_at(table, kind)
-        & table_at(table, context)
-    )
+    return scan(table, record, words, 0, source, destination, sport, dport, kind, context, context)

@@ -1,6 +1,6 @@
 """What the tracker and the rules tell each other about a packet's flow: the tracker's word, and the rules' words of an entry.
 
-`conntrack` sits above `path`, so what both need stands here; `conntrack.entry` has the whole entry, and a test holds the two
+`conntrack` sits above `path`, so what both need stands here.  `conntrack.entry` has the whole entry; a test holds them together.
 together.
 """
 

@@ -17,7 +17,7 @@ from twinwall.path.layout import (
     W_SACK,
     W_STATUS,
 )
-from twinwall.path.primitives import Address, get, opaque, table_at
+from twinwall.path.primitives import Address, get, opaque, table_at, trailing_zeros
 from twinwall.path.table_layout import (
     BLOCK_WORDS,
     H_BLOCKS,
@@ -33,6 +33,7 @@ from twinwall.path.table_layout import (
 MASK64 = 0xFFFFFFFFFFFFFFFF
 MASK32 = 0xFFFFFFFF
 ADDRESS_CHUNKS = 4  # of 32 bits
+NO_ENTRY = 0xFFFFFFFF
 FAMILY_WORDS = 32768  # an index of 65,536 numbers of 32 bits
 
 
@@ -115,3 +116,70 @@ def block_word(table: Address, numbers: int, word: int) -> int:
     """Word `word` of the row whose block numbers start at word `numbers`."""
     block = half_word(table, numbers, word >> 3)
     return table_at(table, table_at(table, H_BLOCKS) + block * BLOCK_WORDS + (word & (BLOCK_WORDS - 1)))
+
+
+def tuple_word(table: Address, word: int, source: int, destination: int, sport: int, dport: int) -> int:
+    """Word `word` of the entries that four rows have in common; rows by where their block numbers start."""
+    return (
+        block_word(table, source, word)
+        & block_word(table, destination, word)
+        & block_word(table, sport, word)
+        & block_word(table, dport, word)
+    )
+
+
+def tuple_summary(table: Address, source: int, destination: int, sport: int, dport: int) -> int:
+    """The AND of a summary word of four rows."""
+    return table_at(table, source) & table_at(table, destination) & table_at(table, sport) & table_at(table, dport)
+
+
+def scan(
+    table: Address,
+    record: Address,
+    words: int,
+    cursor: int,
+    source: int,
+    destination: int,
+    sport: int,
+    dport: int,
+    kind: int,
+    context: int,
+    flow: int,
+) -> int:
+    """The first entry from `cursor` on that seven rows (by where they start) have in common, or NO_ENTRY.
+
+    `words` is the table's H_WORDS; it bounds the walk: every turn leaves behind a word of a row or a word of the summary.
+    """
+    summaries = (words + 63) >> 6
+    first = cursor >> 6
+    group = first >> 6
+    if group >= summaries:
+        return NO_ENTRY
+    live = (
+        tuple_summary(table, source + group, destination + group, sport + group, dport + group)
+        & tuple_summary(table, kind + group, context + group, flow + group, flow + group)
+        & ((MASK64 << (first & 63)) & MASK64)
+    )
+    turn = 0
+    while turn < words + summaries:
+        turn += 1
+        if live == 0:
+            group = opaque(record, group + 1)
+            if group >= summaries:
+                return NO_ENTRY
+            live = opaque(
+                record,
+                tuple_summary(table, source + group, destination + group, sport + group, dport + group)
+                & tuple_summary(table, kind + group, context + group, flow + group, flow + group),
+            )
+        else:
+            word = opaque(record, (group << 6) + trailing_zeros(live))
+            hits = tuple_word(
+                table, word, source + summaries, destination + summaries, sport + summaries, dport + summaries
+            ) & tuple_word(table, word, kind + summaries, context + summaries, flow + summaries, flow + summaries)
+            if word == first:
+                hits &= (MASK64 << (cursor & 63)) & MASK64
+            if hits:
+                return (word << 6) + trailing_zeros(hits)
+            live = opaque(record, live & (live - 1))
+    return NO_ENTRY

@@ -41,6 +41,7 @@ H_ALERT_LIMIT = 22  # stateful: at most so many alerts for one packet
 H_CANDIDATE_BITS = 23  # stateful: bits of an entry number in a flow's list of candidates
 H_CANDIDATE_LIMIT = 24  # stateful: how many of them a list holds (0: flows keep no list)
 H_ROW_CACHE = 25  # stateful: 1 if row numbers have 16 bits, so that a flow can keep those of its five-tuple
+H_EFFECTS = 26  # stateful: 1 if some rule sets flowbits
 
 PORTLESS = 65536  # the place of "no ports" in the port arrays
 BLOCK_WORDS = 8

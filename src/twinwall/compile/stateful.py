@@ -1,0 +1,88 @@
+"""The stateful stage as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twinwall.compile.contexts import compile_flows
+from twinwall.compile.defaults import default_rules
+from twinwall.compile.entries import entries_of
+from twinwall.compile.residual import EFFECTS, Programs
+from twinwall.compile.table import RuleTable, assemble, compile_fields
+from twinwall.path.reason import Reason
+from twinwall.path.table_layout import (
+    ACTION_ALERT,
+    ACTION_DROP,
+    ACTION_PASS,
+    ACTION_REJECT,
+    H_ALERT_LIMIT,
+    H_CANDIDATE_BITS,
+    H_CANDIDATE_LIMIT,
+    H_EFFECTS,
+    H_FIRST_DEFAULT,
+    H_FLOWS,
+    H_PROGRAMS,
+    H_PROTOCOLS,
+    H_ROW_CACHE,
+    INFO_FLOW,
+    INFO_LOG,
+    INFO_REASON_SHIFT,
+    INFO_RULE_SHIFT,
+)
+from twinwall.policy.model import Action, Rule, RuleType, StatefulStage
+
+STATEFUL_ACTIONS = {
+    Action.PASS: ACTION_PASS,
+    Action.DROP: ACTION_DROP,
+    Action.REJECT: ACTION_REJECT,
+    Action.ALERT: ACTION_ALERT,
+}
+ALERT_LIMIT = 15  # Suricata's packet-alert-max
+LIST_BITS = 60  # a list of candidates: valid:1 count:3, then so many bits of entry numbers
+LIST_LENGTH = 6  # 7 says that there are more
+
+
+def compile_stateful(stage: StatefulStage, flowbits: Sequence[str], alert_limit: int = ALERT_LIMIT) -> RuleTable:
+    """Compile the stage that follows connections.  Its default actions are rules after the policy's own."""
+    defaults = default_rules(stage.default)
+    rules = stage.rules + tuple(each.rule for each in defaults)
+    entries = entries_of(rules)
+    programs = Programs(flowbits)
+    reasons = [_reason(each) for each in stage.rules] + [each.reason for each in defaults]
+    info = np.zeros(2 * len(entries), np.uint64)
+    info[0::2] = [_info(each.rule, reasons[each.index]) | each.index << INFO_RULE_SHIFT for each in entries]
+    info[1::2] = [programs.add(each.rule) for each in entries]
+    fields = compile_fields(entries)
+    flows = compile_flows(entries, fields.pool)
+    bits = max(1, (len(entries) - 1).bit_length())
+    numbers = {
+        H_FIRST_DEFAULT: sum(each.index < len(stage.rules) for each in entries),
+        H_ALERT_LIMIT: alert_limit,
+        H_CANDIDATE_BITS: bits,
+        H_CANDIDATE_LIMIT: min(LIST_LENGTH, LIST_BITS // bits),
+        H_ROW_CACHE: 1 if fields.pool.rows < 1 << 16 else 0,
+        H_EFFECTS: 1 if any(each.kind in EFFECTS for rule in rules for each in rule.flowbits) else 0,
+    }
+    sections: dict[int, NDArray[np.generic]] = {
+        H_FLOWS: flows,
+        H_PROTOCOLS: fields.kinds.protocols,
+        H_PROGRAMS: np.array(programs.words, np.uint64),
+    }
+    return RuleTable(assemble(fields, info, numbers, sections), rules)
+
+
+def _covers_flow(rule: Rule) -> bool:
+    return rule.type is not RuleType.PACKET and rule.action is not Action.ALERT
+
+
+def _reason(rule: Rule) -> Reason:
+    return Reason.RULE_FLOW if _covers_flow(rule) else Reason.RULE
+
+
+def _info(rule: Rule, reason: Reason) -> int:
+    flow = INFO_FLOW if _covers_flow(rule) else 0
+    reports = not rule.noalert and (rule.action is not Action.PASS or rule.alert)
+    return STATEFUL_ACTIONS[rule.action] | flow | (INFO_LOG if reports else 0) | reason << INFO_REASON_SHIFT
