@@ -27,15 +27,6 @@ def test_a_character_of_a_string_is_found_in_the_source(text, ascii_only, data):
     assert json.loads(f'"{source[start:end]}"') == text[index]
 
 
-@given(st.text(min_size=1))
-def test_resumptions_lead_to_the_same_places(text):
-    root, _ = read_json("f", json.dumps(text))
-    marks = [(0, root.inner_span(0)), *root.resumptions(0, len(text))]
-    for index in range(len(text)):
-        offset, span = [mark for mark in marks if mark[0] <= index][-1]
-        assert span.column + index - offset == root.inner_span(index).column
-
-
 @pytest.mark.parametrize(
     ("text", "kind"),
     [("{}", "an object"), ("[]", "an array"), ('""', "a string"), ("true", "a boolean"), ("null", "null"), ("1", "a number"), ("0.5", "a number")],

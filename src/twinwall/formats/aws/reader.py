@@ -17,13 +17,14 @@ from twinwall.formats.aws.policy_body import Engine, read_engine, read_stateless
 from twinwall.formats.aws.references import Reference, check_capacity, read_references, resolve
 from twinwall.formats.aws.report import AwsReport, make_report
 from twinwall.formats.aws.stateful.group import StatefulContext, read_stateful_group
-from twinwall.formats.aws.stateful.text import in_order, name_flowbits
+from twinwall.formats.aws.stateful.text import name_flowbits
 from twinwall.formats.aws.stateful.variables import read_policy_nets
 from twinwall.formats.aws.stateless import fragment_rules, read_stateless_group
 from twinwall.formats.json.reader import read_json
 from twinwall.formats.json.value import Value
 from twinwall.policy.diagnostic import Diagnostic, Span
 from twinwall.policy.model import Action, Policy, Rule, StatefulStage, StatelessStage, Tracking
+from twinwall.rules.order import evaluation_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def _read_policy(policy: Export, exports: Exports, options: AwsOptions, findings
             fragment_metrics=settings.fragments.metrics,
         ),
         stateful=StatefulStage(
-            rules=in_order(stateful_rules, engine.order),
+            rules=evaluation_order(stateful_rules, engine.order),
             order=engine.order,
             default=engine.defaults,
             midstream=options.midstream or engine.midstream,

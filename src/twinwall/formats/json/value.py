@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -72,14 +71,6 @@ class Value:
         """The place of `length` characters of this string's content from `index`."""
         start = self.inner_offset(index)
         return self.document.span(start, self.inner_offset(index + length) - start)
-
-    def resumptions(self, start: int, end: int) -> Iterator[tuple[int, Span]]:
-        """Where, between two indices of this string's content, the source goes on after an escape: (index, place)."""
-        decoded, source = self._jumps
-        for escape in range(bisect_right(decoded, start), len(decoded)):
-            if decoded[escape] >= end:
-                return
-            yield decoded[escape], self.document.span(source[escape])
 
     @property
     def kind(self) -> str:

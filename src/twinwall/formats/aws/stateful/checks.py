@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from twinwall.formats.aws.codes import Code
 from twinwall.formats.aws.findings import Findings
@@ -20,18 +20,25 @@ REJECTED = frozenset({"tcp", "http", "tls", "smb", "ssh", "smtp", "dcerpc"})
 PCRE_COMPANIONS = frozenset({"content", "tls.sni", "http.host", "dns.query", "http.uri"})
 ORDERED_BY_LINE = ("priority", "classtype")
 MAX_RULE = 8_192
+SID = re.compile(r"[0-9]{1,20}", re.ASCII)
 GEOIP = re.compile(r"(?:src|dst|any|both)(?:\s*,\s*!?[A-Z]{2})+")
 
 
 @dataclass
 class RuleChecks:
-    """Checks the rules of one group; `sids` are those seen so far."""
+    """Checks the rules of one group.
+
+    `unknown` are the places of keywords that the rule parser refuses; `keywords`, those refused here.
+    """
 
     group: str
     order: Order
     variables: GroupVariables
     findings: Findings
-    sids: dict[str, int]
+    unknown: frozenset[int] = frozenset()
+    generated: bool = False
+    keywords: set[int] = field(default_factory=set)
+    sids: dict[int, int] = field(default_factory=dict)
     warned_home: bool = False
 
     def check(self, sheet: RuleSheet) -> None:
@@ -41,7 +48,7 @@ class RuleChecks:
             self._check_header(sheet, line)
             self._check_variables(sheet, line)
             self._check_length(sheet, line)
-            for option in line.options:
+            for option in line.options if not self.generated else ():
                 self._check_option(sheet, line, option)
             if line.values("pcre") and not any(option.name in PCRE_COMPANIONS for option in line.options):
                 self._add(Code.PCRE, sheet, line, "pcre stands alone")
@@ -54,10 +61,10 @@ class RuleChecks:
         sids = line.values("sid")
         if not sids:
             self._add(Code.SID_MISSING, sheet, line, "the rule has no sid")
-        elif sids[0] in self.sids:
-            self._add(Code.SID_TWICE, sheet, line, f"the sid {sids[0][:20]} was used by {sheet.what} {self.sids[sids[0]]}")
-        else:
-            self.sids[sids[0]] = line.number
+        elif SID.fullmatch(sids[0]):  # what is no number is the rule parser's to refuse
+            first = self.sids.setdefault(int(sids[0]), line.number)
+            if first != line.number:
+                self._add(Code.SID_TWICE, sheet, line, f"the sid {int(sids[0])} was used by {sheet.what} {first}")
 
     def _check_header(self, sheet: RuleSheet, line: RuleLine) -> None:
         if line.action.startswith("reject") and line.protocol not in REJECTED:
@@ -89,10 +96,10 @@ class RuleChecks:
             self._add(Code.GID, sheet, line, "the rule has a gid", option)
         if option.name in ORDERED_BY_LINE and self.order is Order.STRICT:
             self._add(Code.STRICT_PRIORITY, sheet, line, f"{option.name} under strict order", option)
-        if option.name in REFUSED:
-            self._add(Code.KEYWORD, sheet, line, f"the keyword {option.name}", option)
-        if option.name == "geoip" and (not GEOIP.fullmatch(option.value) or "UK" in option.value):
-            self._add(Code.KEYWORD, sheet, line, f"geoip {option.value[:40]!r} is not a list of ISO country codes", option)
+        known = option.name != "geoip" or (bool(GEOIP.fullmatch(option.value)) and "UK" not in option.value)
+        if option.name in REFUSED or not known:
+            self.keywords.add(option.index)
+            self._add(Code.KEYWORD, sheet, line, f"{option.name}:{option.value[:40]}", option)
         tracked = option.name in TRACKED_BITS and "track" in option.value
-        if option.name in UNSUPPORTED or tracked:
+        if (option.name in UNSUPPORTED or tracked) and option.index not in self.unknown:
             self._add(Code.KEYWORD_LOCAL, sheet, line, f"the keyword {option.name}", option)

@@ -13,11 +13,10 @@ from twinwall.formats.aws.exports import STATELESS_BODY, Export
 from twinwall.formats.aws.findings import Findings
 from twinwall.formats.aws.options import AwsOptions
 from twinwall.formats.aws.policy_body import ORDERS
-from twinwall.formats.aws.stateful.checks import RuleChecks
 from twinwall.formats.aws.stateful.domain_list import generate_rules, read_domain_list
 from twinwall.formats.aws.stateful.five_tuple import read_five_tuples
 from twinwall.formats.aws.stateful.sheet import RuleSheet, sheet_of_parts, sheet_of_string, sheet_of_translation
-from twinwall.formats.aws.stateful.text import parse_sheet
+from twinwall.formats.aws.stateful.text import GroupParser
 from twinwall.formats.aws.stateful.variables import GroupVariables, PolicyNets, read_variables
 from twinwall.formats.json.value import Value
 from twinwall.policy.model import Action, Order, Rule
@@ -70,12 +69,11 @@ def _read_source(
         found = ", ".join(present) or "none of the bodies"
         findings.add(Code.SOURCE_BODIES, source, f"the stateful group {export.name} has {found} in RulesSource")
     rules: list[Rule] = []
-    checks = RuleChecks(export.name, context.order, variables, findings, {})
+    parser = GroupParser(export.name, context.order, variables, findings)
     for sheet in (_string(source, export, findings), _parts(source, findings)):
         if sheet is not None:
-            checks.check(sheet)
-            rules += parse_sheet(sheet, export.name, variables, findings)
-    rules += _domains(source, export, checks, context)
+            rules += parser.read(sheet)
+    rules += _domains(source, export, variables, context, findings)
     return rules
 
 
@@ -94,18 +92,18 @@ def _parts(source: Value, findings: Findings) -> RuleSheet | None:
     return sheet_of_parts(rules) if rules else None
 
 
-def _domains(source: Value, export: Export, checks: RuleChecks, context: StatefulContext) -> Sequence[Rule]:
+def _domains(
+    source: Value, export: Export, variables: GroupVariables, context: StatefulContext, findings: Findings
+) -> Sequence[Rule]:
     """A domain list's rules.  Where the engine cannot judge their content, one diagnostic stands for all of them."""
-    findings = checks.findings
     value = findings.struct(source, "RulesSourceList")
     domains = read_domain_list(value, findings) if value is not None else None
     if value is None or domains is None:
         return ()
     sheet = sheet_of_translation(generate_rules(domains, context.order, strict_tail=context.options.domain_list_tail), value)
     trial = Findings()
-    rules = parse_sheet(sheet, export.name, checks.variables, trial)
-    resolved = "AWS_ROUTE_53_RESOLVED_DOMAIN" in domains.types
-    if trial.errors or resolved:
+    rules = GroupParser(export.name, context.order, variables, trial, generated=True).read(sheet)
+    if trial.errors or "AWS_ROUTE_53_RESOLVED_DOMAIN" in domains.types:
         findings.unsupported(
             Code.DOMAIN_UNSUPPORTED,
             value,
@@ -113,4 +111,6 @@ def _domains(source: Value, export: Export, checks: RuleChecks, context: Statefu
             "inspection of content is not supported yet",
         )
         return ()
+    for each in trial.diagnostics:
+        findings.take(each)
     return rules

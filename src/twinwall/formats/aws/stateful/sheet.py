@@ -16,7 +16,6 @@ from itertools import accumulate
 from twinwall.formats.aws.stateful.five_tuple import TranslatedRule
 from twinwall.formats.json.value import Value
 from twinwall.policy.diagnostic import Span
-from twinwall.rules.located import Break, Located
 
 OPTION = re.compile(r"\s*((?:[^;\\]|\\.)*);", re.DOTALL)
 WORD = re.compile(r"\S+")
@@ -71,16 +70,6 @@ class RuleSheet:
         """The place of `length` characters from `index`."""
         value = self.value_at(index)
         return value.inner_span(index, length) if self.exact else value.span
-
-    def located(self, line: RuleLine) -> Located:
-        """A rule's text for the rule parser."""
-        value = self.value_at(line.index)
-        start = self.place(line.index, 1)
-        breaks: tuple[Break, ...] = ()
-        if self.exact:
-            offsets = value.resumptions(line.index, line.index + len(line.text))
-            breaks = tuple(Break(offset - line.index, span.line, span.column) for offset, span in offsets)
-        return Located(line.text, start.file, start.line, start.column, breaks)
 
     @cached_property
     def lines(self) -> tuple[RuleLine, ...]:
