@@ -99,7 +99,16 @@ def expire(table: Address, index: int) -> int:
 
 
 def remove(table: Address, index: int, why: int) -> int:
-    """Take the entry out of its chain, hand out a copy, put its place on the free list; `why` is an END_* unless one is set."""
+    """End an entry and hand out a copy of it; `why` is an END_* unless the entry has one already."""
+    entry = entry_at(table, index)
+    if ((get(entry, E_SEEN) >> 48) & 0xFF) == 0:
+        store_u8(entry, ENTRY_END_REASON, why)
+    hand_out(table, entry)
+    return discard(table, index)
+
+
+def discard(table: Address, index: int) -> int:
+    """Take an entry out of its chain and put its place on the free list."""
     entry = entry_at(table, index)
     link = get(entry, E_LINK)
     head = bucket_of(table, link >> 32)
@@ -111,9 +120,6 @@ def remove(table: Address, index: int, why: int) -> int:
         while (get(before, E_LINK) & MASK32) != index:
             before = entry_at(table, get(before, E_LINK) & MASK32)
         put(before, E_LINK, (get(before, E_LINK) & (MASK32 << 32)) | (link & MASK32))
-    if ((get(entry, E_SEEN) >> 48) & 0xFF) == 0:
-        store_u8(entry, ENTRY_END_REASON, why)
-    hand_out(table, entry)
     put(entry, E_FLOW_ID, 0)  # marks a free place
     put(entry, E_LINK, get(table, H_FREE))
     put(table, H_FREE, index)

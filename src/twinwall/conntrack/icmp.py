@@ -9,6 +9,7 @@ from twinwall.path.primitives import Address, get
 ECHO, ECHO_REPLY, TIMESTAMP, TIMESTAMP_REPLY = 8, 0, 13, 14
 INFO, INFO_REPLY, ADDRESS, ADDRESS_REPLY = 15, 16, 17, 18
 ECHO6, ECHO6_REPLY, NODE, NODE_REPLY = 128, 129, 139, 140
+REDIRECT6 = 137
 NO_ANSWER = 0x1FF  # no type: this message is no part of a query
 
 
@@ -36,6 +37,20 @@ def asks(proto: int, kind: int) -> int:
     if proto == ICMP:
         return 1 if kind == ECHO or kind == TIMESTAMP or kind == INFO or kind == ADDRESS else 0
     return 1 if kind == ECHO6 or kind == NODE else 0
+
+
+def quotes(proto: int, kind: int) -> int:
+    """1 if a message of this type is an error, which quotes the packet it is about."""
+    if proto == ICMP:
+        return 1 if kind == 3 or kind == 4 or kind == 5 or kind == 11 or kind == 12 else 0
+    return 1 if kind < 128 or kind == REDIRECT6 else 0
+
+
+def is_housekeeping(kind: int) -> int:
+    """1 for the ICMPv6 messages of a link itself, which Linux does not track: group membership, neighbours, routers."""
+    if kind >= 130 and kind <= 136:
+        return 1
+    return 1 if kind == 143 or kind == 151 or kind == 152 else 0
 
 
 def icmp_key(record: Address) -> int:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twinwall.conntrack import header as h
+from twinwall.conntrack import sctp
 from twinwall.conntrack.entry import ENTRY, ENTRY_BYTES
+from twinwall.conntrack.sctp import SctpState
 from twinwall.conntrack.tcp import TcpState, compile_kinds, compile_rows
 from twinwall.path.primitives import Pointer
 from twinwall.policy.model import Timeout
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_WORDS = {
     **{getattr(Timeout, f"TCP_{state.name}"): h.H_TCP_TIMEOUT + state for state in tuple(TcpState)[1:10]},
+    **{getattr(Timeout, f"SCTP_{state.name}"): h.H_SCTP_TIMEOUT + state for state in tuple(SctpState)[1:9]},
     Timeout.TCP_MAX_RETRANS: h.H_TCP_RETRANS,
     Timeout.TCP_UNACKNOWLEDGED: h.H_TCP_UNACKNOWLEDGED,
     Timeout.UDP: h.H_UDP,
@@ -66,6 +69,8 @@ class ConnectionTable:
             h.H_MAX_RETRANS: tracking.tcp_max_retrans,
             h.H_BIT_WORDS: flowbit_words,
             **{word: round(tracking.seconds(name) * NANOSECONDS) for name, word in TIMEOUT_WORDS.items()},
+            h.H_SCTP_TIMEOUT: round(tracking.seconds(Timeout.SCTP_CLOSED) * NANOSECONDS),  # an entry still in NONE
+            **{h.H_SCTP_ROWS + at: word for at, word in enumerate(sctp.compile_rows())},
             **{h.H_TCP_KINDS + at: word for at, word in enumerate(compile_kinds())},
             **{h.H_TCP_ROWS + at: word for at, word in enumerate(compile_rows())},
         }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from twinwall.conntrack.header import H_KEY0, H_KEY1, H_MESSAGE
 from twinwall.conntrack.icmp import icmp_key, inverse_icmp_key
 from twinwall.conntrack.siphash import siphash13
-from twinwall.path.layout import ICMP, ICMP6, SCTP, TCP, UDP, UDPLITE, W_DST_HI, W_DST_LO, W_KEY, W_SRC_HI, W_SRC_LO
+from twinwall.path.layout import GRE, ICMP, ICMP6, SCTP, TCP, UDP, UDPLITE, W_DST_HI, W_DST_LO, W_KEY, W_SRC_HI, W_SRC_LO
 from twinwall.path.primitives import Address, get, put
 
 KEY_MASK = 0xFFFFFFFFFFFF
@@ -39,6 +39,11 @@ def reverse_key(key: int) -> int:
     if proto == ICMP or proto == ICMP6:
         return inverse_icmp_key(key)
     return swap_ports(key)
+
+
+def without_call(key: int) -> int:
+    """The key as it is hashed: a GRE call does not count, so that all calls between two hosts share a chain."""
+    return key & NO_PORTS if ((key >> 32) & 0xFF) == GRE else key
 
 
 def hash_tuple(table: Address, place: Address, forward: int, reverse: int) -> int:
