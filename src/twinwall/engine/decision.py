@@ -39,6 +39,14 @@ def reply_of(record: Address) -> int:
     return RejectReply.ICMP_PROHIBITED
 
 
+def count_hit(desk: Address, section: int, rule: int, length: int) -> int:
+    """Count a packet of `length` bytes to a rule; `section` is D_STATELESS_HITS or D_STATEFUL_HITS."""
+    hits = desk + ((get(desk, section) + rule * 2) << 3)
+    put(hits, 0, get(hits, 0) + 1)
+    put(hits, 1, get(hits, 1) + length)
+    return 0
+
+
 def decide(decision: Address, desk: Address, record: Address, rule: int, outcome: int) -> int:
     """Write the rule and the outcome of a packet and count them."""
     length = get(record, W_FRAME) & MASK32
@@ -46,19 +54,17 @@ def decide(decision: Address, desk: Address, record: Address, rule: int, outcome
     stage = outcome >> 8 & 0xFF
     put(decision, D_RULE, rule | length << 32)
     put(decision, D_OUTCOME, outcome)
-    place = desk + (COUNTS + ((stage * 3 + verdict) * 256 + (outcome >> 16 & 0xFF)) * 2 << 3)
+    place = desk + ((COUNTS + ((stage * 256 + (outcome >> 16 & 0xFF)) * 3 + verdict) * 2) << 3)
     put(place, 0, get(place, 0) + 1)
     put(place, 1, get(place, 1) + length)
-    label = desk + (CT_COUNTS + (outcome >> 24 & 0xFF) * 2 << 3)
+    label = desk + ((CT_COUNTS + (outcome >> 24 & 0xFF) * 2) << 3)
     put(label, 0, get(label, 0) + 1)
     put(label, 1, get(label, 1) + length)
     if rule != NO_RULE:
         section = D_STATELESS_HITS
         if stage == StageName.STATEFUL:
             section = D_STATEFUL_HITS
-        hits = desk + (get(desk, section) + rule * 2 << 3)
-        put(hits, 0, get(hits, 0) + 1)
-        put(hits, 1, get(hits, 1) + length)
+        count_hit(desk, section, rule, length)
     if verdict != Verdict.PASS:
         count_talker(desk, record, length)
     return 0

@@ -23,12 +23,17 @@ D_CLOCK = 16  # the latest timestamp so far
 D_BACKWARDS = 17  # packets older than the one before
 D_PENDING = 18  # packets held for their datagram
 D_RESOLVED = 19  # packets resolved after they were held
-SETTINGS = 32
+D_EARLIEST = 20  # the earliest timestamp so far
+D_SCRATCH = 24  # a record and a decision: the datagram at hand
+D_SPARE_ENTRY = 48  # an entry of zeros, for packets that have none
+D_INTERFACES = 112  # 256 words: the capture's interface number to the policy's
+SETTINGS = 368
 
+NEVER = 0xFFFFFFFFFFFFFFFF
 EXCEPT_DROP, EXCEPT_CONTINUE, EXCEPT_REJECT = 0, 1, 2
 
 # Counts: two words (packets, bytes) each.
-COUNTS = SETTINGS  # + ((stage * 3 + verdict) * 256 + reason) * 2
+COUNTS = SETTINGS  # + ((stage * 256 + reason) * 3 + verdict) * 2
 COUNT_WORDS = 2 * 3 * 256 * 2
 CT_COUNTS = COUNTS + COUNT_WORDS  # + ct_state * 2
 CT_COUNT_WORDS = 16

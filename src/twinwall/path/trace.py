@@ -12,6 +12,8 @@ class TraceEvent(IntEnum):
     """One step of a packet's way."""
 
     DECODED = 1, "decoded: {}"
+    TRACKED = 10, "tracked: {}"
+    FRAGMENT = 11, "fragment: {}"
     STATELESS_RULE = 20, "stateless rule {} is the first that matches"
     STATELESS_DEFAULT = 21, "no stateless rule matches; the default action is {}"
     STATELESS_FRAGMENT_DEFAULT = 22, "no stateless rule matches this fragment; the fragment action is {}"

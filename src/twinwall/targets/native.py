@@ -26,6 +26,7 @@ PathFunction = Callable[..., int | None]
 NativeFunction = Callable[..., int]
 
 SOURCES = ("path", "conntrack", "stream", "capture", "engine", "targets")
+DIGEST_BYTES = 32
 
 
 class Library(NamedTuple):
@@ -68,9 +69,8 @@ def load(functions: Mapping[str, PathFunction], announce: Callable[[], None] | N
     the code is then compiled anew in every process.
     """
     path = cache_folder() / f"{fingerprint(functions)}.o"
-    try:
-        code = path.read_bytes()
-    except OSError:
+    code = _kept(path)
+    if code is None:
         if announce is not None:
             announce()
         code = compile_entries(functions)
@@ -78,11 +78,21 @@ def load(functions: Mapping[str, PathFunction], announce: Callable[[], None] | N
     return link(code, {name: len(inspect.signature(each).parameters) for name, each in functions.items()})
 
 
+def _kept(path: Path) -> bytes | None:
+    """The cached object, if it is there and whole: LLVM does not survive a damaged one."""
+    try:
+        stored = path.read_bytes()
+    except OSError:
+        return None
+    digest, code = stored[:DIGEST_BYTES], stored[DIGEST_BYTES:]
+    return code if digest == hashlib.sha256(code).digest() else None
+
+
 def _keep(path: Path, code: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as stream:
-            stream.write(code)
+            stream.write(hashlib.sha256(code).digest() + code)
         Path(stream.name).replace(path)
     except OSError:
         return
@@ -150,7 +160,9 @@ def link(code: bytes, arities: Mapping[str, int]) -> Library:
         address = engine.get_function_address(f"twinwall_{name}")
         if not address:
             raise LookupError(f"the compiled packet path has no entry {name}")
-        functions[name] = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * arity)(address)
+        function = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * arity)(address)
+        function.engine = engine  # type: ignore[attr-defined]  # the code stays mapped as long as any function lives
+        functions[name] = function
     return Library(functions, engine)
 
 

@@ -74,7 +74,7 @@ def lower(function: PathFunction) -> EntryIr:
     library = next(iter(compiled.overloads.values())).library
     text = library.get_llvm_str()
     arity = len(inspect.signature(function).parameters)
-    found = re.search(rf"define .*?@(\S*{re.escape(function.__name__)}\S*?)\(", text)
+    found = re.search(rf"^define [^\n]*?@(\S*?{len(function.__name__)}{function.__name__}B\S*?)\(", text, re.MULTILINE)
     if found is None:
         raise TypeError(f"Numba's module for {function.__name__} does not define it: Numba's naming has changed")
     return EntryIr(text, found.group(1), arity)

@@ -1,0 +1,93 @@
+"""What the engine counted, read off the desk: outcomes, labels, rules, flows, talkers.
+
+The arrays are views of the engine's own memory: they are those of all packets decided so far, without a copy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twinwall.conntrack.entry import ST_SEEN_REPLY
+from twinwall.engine import desk as d
+from twinwall.engine.batch import RuleBook, address_text
+from twinwall.path.reason import CtState
+
+Counts = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Talker:
+    """A source of dropped packets; never too low, and exact until a bucket of the talkers' table overflows."""
+
+    address: str
+    packets: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlowKind:
+    """What ended flows are counted by: the IP protocol, the tracker's state at the end, and whether a reply was seen."""
+
+    proto: int
+    state: int
+    replied: bool
+
+
+class Counters:
+    """Packets and bytes; the last axis of `outcomes`, `stateless` and `stateful` is (packets, bytes).
+
+    `outcomes[stage, reason, verdict]`; `ct_states[label]` likewise; `stateless` and `stateful` by index of the compiled rule: a
+    hit is a packet that the rule decided (also through its flow) or, not deciding it, alerted on.
+    """
+
+    def __init__(self, desk: Counts, rules: RuleBook) -> None:
+        self._desk = desk
+        self.outcomes = desk[d.COUNTS : d.COUNTS + d.COUNT_WORDS].reshape(2, 256, 3, 2)
+        self.ct_states = desk[d.CT_COUNTS : d.CT_COUNTS + 2 * len(CtState)].reshape(-1, 2)
+        self.stateless = self._hits(d.D_STATELESS_HITS, len(rules.stateless))
+        self.stateful = self._hits(d.D_STATEFUL_HITS, len(rules.stateful))
+        self.flows: dict[FlowKind, int] = {}
+
+    def _hits(self, section: int, rules: int) -> Counts:
+        start = int(self._desk[section])
+        return self._desk[start : start + 2 * rules].reshape(-1, 2)
+
+    def add_ended(self, flows: NDArray[np.void]) -> None:
+        """Count flows that ended."""
+        if not len(flows):
+            return
+        replied = (flows["status"] & ST_SEEN_REPLY != 0).astype(np.int64)
+        keys = flows["proto"].astype(np.int64) << 16 | flows["state"].astype(np.int64) << 8 | replied
+        for key, count in zip(*np.unique(keys, return_counts=True), strict=True):
+            kind = FlowKind(int(key) >> 16, int(key) >> 8 & 0xFF, bool(int(key) & 1))
+            self.flows[kind] = self.flows.get(kind, 0) + int(count)
+
+    def dropped_talkers(self, most: int) -> tuple[Talker, ...]:
+        """The sources of the most dropped packets, ties in the order of their addresses."""
+        rows = self._desk[int(self._desk[d.D_TALKERS]) :].reshape(-1, d.TALKER_WORDS)
+        order = np.lexsort((rows[:, d.T_LOW], rows[:, d.T_HIGH], rows[:, d.T_VERSION], -rows[:, d.T_PACKETS].astype(np.int64)))
+        top = rows[order[:most]].tolist()
+        return tuple(
+            Talker(address_text(row[d.T_VERSION], row[d.T_HIGH], row[d.T_LOW]), row[d.T_PACKETS], row[d.T_BYTES])
+            for row in top
+            if row[d.T_PACKETS]
+        )
+
+    @property
+    def first(self) -> int | None:
+        """The earliest timestamp, nanoseconds since 1970; None before the first packet."""
+        earliest = int(self._desk[d.D_EARLIEST])
+        return None if earliest == d.NEVER else earliest
+
+    @property
+    def last(self) -> int | None:
+        """The latest timestamp; None before the first packet."""
+        return None if self.first is None else int(self._desk[d.D_CLOCK])
+
+    @property
+    def backwards(self) -> int:
+        """Packets that are older than one before them."""
+        return int(self._desk[d.D_BACKWARDS])

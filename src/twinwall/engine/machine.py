@@ -1,0 +1,67 @@
+"""Who executes the pipeline: the processor, or CPython for explanations.  Both work on the same NumPy memory.
+
+A place is what packet-path code takes for an address: a number for the processor, a checked `Pointer` for the interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twinwall.conntrack.chains import sweep
+from twinwall.engine.emission import force_oldest, oldest_waiting
+from twinwall.engine.pipeline import give_up, run
+from twinwall.path.primitives import Pointer
+from twinwall.targets import native
+
+Place = Any  # int or Pointer; the two never meet
+FUNCTIONS: dict[str, native.PathFunction] = {
+    "run": run,
+    "give_up": give_up,
+    "force_oldest": force_oldest,
+    "oldest_waiting": oldest_waiting,
+    "sweep": sweep,
+}
+
+
+class Machine(Protocol):
+    """Executes packet-path functions by name."""
+
+    def place(self, array: NDArray[Any]) -> Place:
+        """Where `array` lies; keep the array alive."""
+
+    def call(self, name: str, *arguments: Place) -> int:
+        """Execute one of `FUNCTIONS`."""
+
+
+class NativeMachine:
+    """The processor.  `announce` is called before the one-time compilation."""
+
+    def __init__(self, announce: Callable[[], None] | None = None) -> None:
+        self._library = native.load(FUNCTIONS, announce)
+
+    def place(self, array: NDArray[Any]) -> Place:
+        """The array's address."""
+        return int(array.__array_interface__["data"][0])
+
+    def call(self, name: str, *arguments: Place) -> int:
+        """Call the compiled function."""
+        return self._library.functions[name](*arguments)
+
+
+class InterpretedMachine:
+    """CPython, with every access checked.  `notes` collects what the packet path tells a recorder."""
+
+    def __init__(self, notes: list[tuple[int, int]] | None = None) -> None:
+        self._notes = notes
+
+    def place(self, array: NDArray[Any]) -> Place:
+        """A checked pointer to the array's first byte."""
+        return Pointer(array.view(np.uint8).reshape(-1).data, 0, self._notes)
+
+    def call(self, name: str, *arguments: Place) -> int:
+        """Interpret the function."""
+        return int(FUNCTIONS[name](*arguments) or 0)
