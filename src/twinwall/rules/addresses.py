@@ -6,10 +6,28 @@ Networks may have host bits set (they are ignored, as in Suricata) and IPv4 ones
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import AddressValueError, IPv4Address, IPv6Address, NetmaskValueError, ip_address, ip_network, summarize_address_range
+from ipaddress import (
+    AddressValueError,
+    IPv4Address,
+    IPv6Address,
+    NetmaskValueError,
+    ip_address,
+    ip_network,
+    summarize_address_range,
+)
 
 from twinwall.policy.codes import Code
-from twinwall.policy.sets import ANY_ADDRESS, NO_ADDRESS, TOP_V4, TOP_V6, AddressSet, Intervals, complement, intersect, normalise
+from twinwall.policy.sets import (
+    ANY_ADDRESS,
+    NO_ADDRESS,
+    TOP_V4,
+    TOP_V6,
+    AddressSet,
+    Intervals,
+    complement,
+    intersect,
+    normalise,
+)
 from twinwall.rules.expression import Grammar
 from twinwall.rules.located import Mistake
 

@@ -12,7 +12,15 @@ from twinwall.rules.located import Break, Located, Mistake
 LONGEST = 65_536
 ORDINARY = re.compile(r"([A-Za-z-]+) +([A-Za-z0-9_-]+) +([^\s()]+) +([^\s()]+) +(->|<>) +([^\s()]+) +([^\s()]+) +\(")
 OPTION = re.compile(r"\s*([^:;\s]+)\s*(?::((?:[^;\\]|\\.)*))?;", re.DOTALL)
-FIELDS = ("an action", "a protocol", "source addresses", "source ports", "a direction", "destination addresses", "destination ports")
+FIELDS = (
+    "an action",
+    "a protocol",
+    "source addresses",
+    "source ports",
+    "a direction",
+    "destination addresses",
+    "destination ports",
+)
 SHAPE = "a rule is: action protocol source port -> destination port (options)"
 
 
@@ -135,4 +143,6 @@ def _broken_option(text: str, at: int, close: int) -> Mistake:
     start = at + len(rest) - len(rest.lstrip())
     if text[start] in ":;":
         return Mistake(Code.RULE_SYNTAX, f"a keyword is missing before {text[start]!r}", start, start + 1)
-    return Mistake(Code.RULE_SYNTAX, "the `;` behind this option is missing", start, close, "every option ends with a semicolon")
+    return Mistake(
+        Code.RULE_SYNTAX, "the `;` behind this option is missing", start, close, "every option ends with a semicolon"
+    )

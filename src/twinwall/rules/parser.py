@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from twinwall.policy.codes import Code
-from twinwall.policy.diagnostic import Diagnostic, Severity, Span
+from twinwall.policy.diagnostic import Diagnostic, Span
 from twinwall.policy.model import Action, Rule, RuleType
 from twinwall.policy.sets import AddressSet, PortSet
 from twinwall.rules.draft import Draft, Names
@@ -154,7 +154,11 @@ class _Line:
             name = word.text.lower()
             if name in UNSUPPORTED_PROTOCOLS:
                 hint = "use the transport protocol and its ports"
-                self._report(Mistake(Code.UNSUPPORTED_PROTOCOL, f"the protocol `{name}` is not supported yet", word.start, word.end, hint))
+                self._report(
+                    Mistake(
+                        Code.UNSUPPORTED_PROTOCOL, f"the protocol `{name}` is not supported yet", word.start, word.end, hint
+                    )
+                )
             else:
                 hint = did_you_mean(name, PROTOCOLS) or "for any IP protocol by number, write: ip … (ip_proto:47; …)"
                 self._report(Mistake(Code.UNKNOWN_PROTOCOL, f"{word.text!r} is not a protocol", word.start, word.end, hint))
@@ -196,7 +200,9 @@ class _Line:
                 except Mistake as mistake:
                     self._report(mistake)
             if not draft.sid and "sid" not in draft.seen:
-                self._report(Mistake(Code.MISSING_SID, "the rule has no sid", 0, len(text), "add sid:NUMBER; a number of its own"))
+                self._report(
+                    Mistake(Code.MISSING_SID, "the rule has no sid", 0, len(text), "add sid:NUMBER; a number of its own")
+                )
         except Mistake as mistake:
             self._report(mistake)
 
@@ -233,7 +239,9 @@ class _Line:
         narrowed = addresses & draft.family
         if narrowed.is_empty:
             message = "the rule is about one IP version and its addresses are of the other"
-            self._report(Mistake(Code.NEVER_MATCHES, message, 0, len(self.line.text), "tos, id, ipopts and fragbits look at IPv4 only"))
+            self._report(
+                Mistake(Code.NEVER_MATCHES, message, 0, len(self.line.text), "tos, id, ipopts and fragbits look at IPv4 only")
+            )
         return narrowed
 
 

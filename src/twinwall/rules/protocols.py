@@ -40,8 +40,7 @@ PROTOCOLS = {
 }
 
 UNSUPPORTED_PROTOCOLS = frozenset(
-    "arp bittorrent-dht dcerpc dhcp dnp3 dns doh2 enip ether ftp ftp-data http http1 http2 ike imap kerberos krb5 ldap mdns modbus"
-    " mqtt nfs ntp pgsql pkthdr pop3 quic rdp rfb sip smb smtp snmp ssh ssl tcp-stream telnet tftp tls websocket".split()
+    ["arp", "bittorrent-dht", "dcerpc", "dhcp", "dnp3", "dns", "doh2", "enip", "ether", "ftp", "ftp-data", "http", "http1", "http2", "ike", "imap", "kerberos", "krb5", "ldap", "mdns", "modbus", "mqtt", "nfs", "ntp", "pgsql", "pkthdr", "pop3", "quic", "rdp", "rfb", "sip", "smb", "smtp", "snmp", "ssh", "ssl", "tcp-stream", "telnet", "tftp", "tls", "websocket"]
 )
 
 PROTOCOL_NUMBERS = {
@@ -53,9 +52,7 @@ PROTOCOL_NUMBERS = {
     "mobility-header": 135, "udplite": 136, "mpls-in-ip": 137, "manet": 138, "hip": 139, "shim6": 140, "wesp": 141, "rohc": 142,
 }  # fmt: skip
 
-_NAMES = {
-    PROTOCOLS[name].numbers: name for name in ("ip", "tcp", "udp", "icmp", "icmpv4", "icmpv6", "sctp")
-}
+_NAMES = {PROTOCOLS[name].numbers: name for name in ("ip", "tcp", "udp", "icmp", "icmpv4", "icmpv6", "sctp")}
 
 
 def printed_protocol(numbers: frozenset[int] | None) -> str:

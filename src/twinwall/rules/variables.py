@@ -132,5 +132,7 @@ class Variables:
 
     def _spelt(self, hint: str) -> str:
         spelling = {name.lower(): name for name in self.definitions}
-        words = [f"${spelling[word[:-1]]}?" if word.endswith("?") and word[:-1] in spelling else word for word in hint.split(" ")]
+        words = [
+            f"${spelling[word[:-1]]}?" if word.endswith("?") and word[:-1] in spelling else word for word in hint.split(" ")
+        ]
         return " ".join(words)

@@ -88,7 +88,9 @@ def _read_flowbits(value: str, draft: Draft) -> None:
         raise Mistake(Code.BAD_VALUE, f"{word!r} is not a flowbits command", 0, max(len(command), 1), hint)
     names = tuple(name.strip() for name in rest.split("|"))
     if not all(BIT_NAME.fullmatch(name) for name in names):
-        raise bad_value(value, "a flow bit's name is missing or contains a space or a comma", f"for example: flowbits:{word},name;")
+        raise bad_value(
+            value, "a flow bit's name is missing or contains a space or a comma", f"for example: flowbits:{word},name;"
+        )
     kind = kinds[word]
     tests = kind in (FlowbitKind.ISSET, FlowbitKind.ISNOTSET)
     if len(names) > 1 and not tests:

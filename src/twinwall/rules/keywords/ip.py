@@ -146,7 +146,9 @@ def _write_ipopts(rule: Rule) -> Iterable[str]:
 def _read_fragbits(value: str, draft: Draft) -> None:
     match = MODIFIED.fullmatch(value)
     if match is None or (match["before"] and match["after"]):
-        raise bad_value(value, f"{value.strip()!r} are not fragment bits", "write M, D, R with one of !, + or * in front; e.g. !D")
+        raise bad_value(
+            value, f"{value.strip()!r} are not fragment bits", "write M, D, R with one of !, + or * in front; e.g. !D"
+        )
     wanted = 0
     for letter in match["letters"]:
         wanted |= FRAG_BITS[letter]

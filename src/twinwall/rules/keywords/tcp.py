@@ -13,8 +13,12 @@ from twinwall.rules.numbers import print_plain, read_plain
 
 FLAG_BITS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "C": 128}
 DIGIT_FLAGS = {"2": 64, "1": 128}
-FLAGS = re.compile(r"\s*(?P<before>[!+*])?\s*(?P<letters>[SAPRFU120CE]+)(?P<after>[!+*])?(?:\s*,\s*(?P<ignored>[SAPRFU12CE]+))?\s*")
-HINT = "write letters of FSRPAUEC (12 for the two ECN bits, 0 for none), `!`, `+` or `*` in front, and `,12` for flags to ignore"
+FLAGS = re.compile(
+    r"\s*(?P<before>[!+*])?\s*(?P<letters>[SAPRFU120CE]+)(?P<after>[!+*])?(?:\s*,\s*(?P<ignored>[SAPRFU12CE]+))?\s*"
+)
+HINT = (
+    "write letters of FSRPAUEC (12 for the two ECN bits, 0 for none), `!`, `+` or `*` in front, and `,12` for flags to ignore"
+)
 
 
 def _read_flags(value: str, draft: Draft) -> None:
@@ -22,7 +26,9 @@ def _read_flags(value: str, draft: Draft) -> None:
     if match is None or (match["before"] and match["after"]):
         raise bad_value(value, f"{value.strip()!r} are not TCP flags", HINT)
     wanted = _bits(match["letters"])
-    draft.conditions.append(flags_condition(wanted, match["before"] or match["after"] or "", 0xFF & ~_bits(match["ignored"] or "")))
+    draft.conditions.append(
+        flags_condition(wanted, match["before"] or match["after"] or "", 0xFF & ~_bits(match["ignored"] or ""))
+    )
 
 
 def _bits(letters: str) -> int:

@@ -34,7 +34,9 @@ def _write_fragment(rule: Rule) -> Iterable[str]:
 def _read_interface(value: str, draft: Draft) -> None:
     match = INTERFACE.fullmatch(value)
     if match is None:
-        raise bad_value(value, f"{value.strip()!r} is not the name of an interface", "write its name, with ! in front to exclude it")
+        raise bad_value(
+            value, f"{value.strip()!r} is not the name of an interface", "write its name, with ! in front to exclude it"
+        )
     number = draft.interfaces.number(match.group(2))
     if number > MOST_INTERFACES:
         raise Mistake(Code.TOO_MANY_NAMES, f"more than {MOST_INTERFACES} different interfaces", 0, len(value))
