@@ -85,40 +85,47 @@ class FlowSeen:
             seen["status"] = ST_SEEN_REPLY
 
 
-def segments(
-    name: str, cport: int, sport: int, count: int, *, alerts: tuple[int, ...] = (), v6: bool = False
-) -> Iterator[Said]:
-    """The first `count` segments of a TCP connection that says hello and closes in good order."""
+HELLO = [(0, 100, 0, SYN, b""), (1, 500, 101, SYNACK, b""), (0, 101, 501, ACK, b""), (0, 101, 501, PUSH, b"hello"),
+         (1, 501, 106, PUSH, b"reply")]  # fmt: skip
+CLIENT_CLOSES = [(0, 106, 506, FIN, b""), (1, 506, 107, ACK, b""), (1, 506, 107, FIN, b""), (0, 107, 507, ACK, b"")]
+SERVER_CLOSES = [(1, 506, 106, FIN, b""), (0, 106, 507, ACK, b""), (0, 106, 507, FIN, b""), (1, 507, 107, ACK, b"")]
+RESET = [(0, 106, 0, RST, b"")]
+
+
+def segments(name: str, port: int, script: list[tuple], *, alerts: tuple[int, ...] = (), v6: bool = False) -> Iterator[Said]:
+    """The segments of a TCP connection: reply or not, seq, ack, flags, data."""
     client, server = (CLIENT6, SERVER6) if v6 else (CLIENT, SERVER)
-    script = [
-        (0, 100, 0, SYN, b""), (1, 500, 101, SYNACK, b""), (0, 101, 501, ACK, b""), (0, 101, 501, PUSH, b"hello"),
-        (1, 501, 106, PUSH, b"reply"), (0, 106, 506, FIN, b""), (1, 506, 107, ACK, b""), (1, 506, 107, FIN, b""),
-        (0, 107, 507, ACK, b""),
-    ]  # fmt: skip
-    for reply, seq, ack, flags, data in script[:count]:
+    for reply, seq, ack, flags, data in script:
         if reply:
-            packet = between(server, client, 6, tcp(sport, cport, seq, ack, flags, data), ttl=50 + len(data))
+            packet = between(server, client, 6, tcp(port, 40000, seq, ack, flags, data), ttl=50 + len(data))
         else:
-            packet = between(client, server, 6, tcp(cport, sport, seq, ack, flags, data))
+            packet = between(client, server, 6, tcp(40000, port, seq, ack, flags, data))
         yield Said(ethernet(packet), name, bool(reply), alerts=() if reply else alerts)
 
 
-# How far each connection goes, the last segments of which leave the tracker in this state.
-TCP_ENDS = {
-    "syn": (1, TcpState.SYN_SENT), "synack": (2, TcpState.SYN_RECV), "established": (5, TcpState.ESTABLISHED),
-    "fin": (6, TcpState.FIN_WAIT), "half": (7, TcpState.CLOSE_WAIT), "both": (8, TcpState.LAST_ACK),
-    "closed": (9, TcpState.TIME_WAIT),
-}  # fmt: skip
+# Connections by name: what is sent, and the state in which Linux's table leaves them.  After both sides' FIN the tracker no
+# longer knows who closed first, so that only the client's order is here.
+CONNECTIONS = {
+    "syn": (HELLO[:1], TcpState.SYN_SENT),
+    "synack": (HELLO[:2], TcpState.SYN_RECV),
+    "established": (HELLO, TcpState.ESTABLISHED),
+    "client fin": (HELLO + CLIENT_CLOSES[:1], TcpState.FIN_WAIT),
+    "client half": (HELLO + CLIENT_CLOSES[:2], TcpState.CLOSE_WAIT),
+    "both": (HELLO + CLIENT_CLOSES[:3], TcpState.LAST_ACK),
+    "client first": (HELLO + CLIENT_CLOSES, TcpState.TIME_WAIT),
+    "server fin": (HELLO + SERVER_CLOSES[:1], TcpState.FIN_WAIT),
+    "server half": (HELLO + SERVER_CLOSES[:2], TcpState.CLOSE_WAIT),
+    "server first": (HELLO + SERVER_CLOSES, TcpState.TIME_WAIT),
+    "reset": (HELLO + RESET, TcpState.CLOSE),
+}
 
 
 def conversation() -> list[Said]:
     """Every packet, in the order of the capture."""
     drop, reject, rule_, flow_ = Verdict.DROP, Verdict.REJECT, Reason.RULE, Reason.RULE_FLOW
-    said = list(segments("watched", 40000, 9000, 9, alerts=(1,)))
-    for index, (name, (count, _)) in enumerate(TCP_ENDS.items()):
-        said += segments(name, 40100 + index, 9100 + index, count, v6=index == 2)
-    said += segments("reset", 40200, 9200, 5)
-    said.append(Said(ethernet(between(CLIENT, SERVER, 6, tcp(40200, 9200, 106, 0, RST))), "reset"))
+    said = list(segments("watched", 9000, HELLO + CLIENT_CLOSES, alerts=(1,)))
+    for index, (name, (script, _)) in enumerate(CONNECTIONS.items()):
+        said += segments(name, 9100 + index, script, v6=index == 2)
     lost = ethernet(between(CLIENT, SERVER, 17, udp(5001, 6001, b"xx")), 5)
     said.append(Said(lost, "udp", verdict=drop, reason=flow_, sid=3, alerts=(3,)))
     said.append(Said(lost, "udp", verdict=drop, reason=Reason.FLOW_DROP, sid=3))
@@ -138,7 +145,7 @@ def conversation() -> list[Said]:
     said.append(Said(refused, "refused", verdict=reject, reason=flow_, sid=7, alerts=(7,)))
     refused = ethernet(between(CLIENT, SERVER, 17, udp(5009, 6009, b"")))
     said.append(Said(refused, "refused udp", verdict=reject, reason=flow_, sid=12, alerts=(12,)))
-    gre = ethernet(between(CLIENT, SERVER, 47, b"\0\0\x08\0" + b"x" * 20))
+    gre = ethernet(between(CLIENT, SERVER, 47, b"\0\0\x12\x34" + b"x" * 20))
     said.append(Said(gre, verdict=drop, reason=rule_, sid=8, alerts=(8,)))
     return said
 
@@ -183,8 +190,8 @@ def conversation_batch() -> DecisionBatch:
             | {name: seen.fields.get(name, 0) for name in counters}
             for sid in said.alerts
         ]  # fmt: skip
-    ends = {name: state for name, (_, state) in TCP_ENDS.items()}
-    ends |= {"watched": TcpState.TIME_WAIT, "reset": TcpState.CLOSE, "refused": TcpState.SYN_SENT}
+    ends = {name: state for name, (_, state) in CONNECTIONS.items()}
+    ends |= {"watched": TcpState.TIME_WAIT, "refused": TcpState.SYN_SENT}
     for name, seen in flows.items():
         seen.fields["state"] = ends.get(name, 0)
     return DecisionBatch(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twinwall.path.layout import MARK_IP, MARK_PORTS, NO_RULE
+from twinwall.path.layout import MARK_PORTS, NO_RULE
 from twinwall.path.reason import CtState, Direction, Reason, StageName, Verdict
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class DecisionBatch:
 
     @property
     def _is_ip(self) -> NDArray[np.bool_]:
-        return np.asarray(self.records["marks"] & MARK_IP != 0)
+        return np.asarray(self.records["version"] != 0)  # a header too broken to read has none
 
     def _sid(self) -> NDArray[np.int64]:
         rule, stage = self.decisions["rule"], self.decisions["stage"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from twinwall.engine.batch import DecisionBatch
 from twinwall.events.address import eve_address
 from twinwall.events.packet import WITH_PORTS, JsonObject, packet_head, packet_verdict, side
@@ -46,9 +48,9 @@ def rule_fields(rule: Rule, *, blocked: bool) -> JsonObject:
 
 
 def rule_metadata(rule: Rule) -> dict[str, list[str]]:
-    """The rule's metadata by key; the values of one key stand last first, as Suricata lists them."""
+    """The rule's metadata by key, as Suricata lists it: keys in the order of their letters, the values of one last first."""
     values: dict[str, list[str]] = {}
-    for key, value in rule.metadata:
+    for key, value in sorted(rule.metadata, key=itemgetter(0)):
         values.setdefault(key, []).insert(0, value)
     return values
 

@@ -1,6 +1,6 @@
 """EVE `drop`: a packet that the firewall stopped, with its header's fields and why.
 
-Every dropped or rejected packet that carries IP has one record (Suricata's `flows: all`).
+Every dropped or rejected packet whose IP header could be read has one record (Suricata's `flows: all`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twinwall.engine.batch import DecisionBatch
 from twinwall.events.alert import rule_fields, verdict_of
 from twinwall.events.packet import JsonObject, packet_head, side
 from twinwall.events.rows import PacketRow, packet_rows
-from twinwall.path.layout import ACK, FIN, ICMP, MARK_IP, MARK_REASSEMBLED, MARK_TRANSPORT, PSH, RST, SYN, TCP, UDP, URG
+from twinwall.path.layout import ACK, FIN, ICMP, MARK_REASSEMBLED, MARK_TRANSPORT, PSH, RST, SYN, TCP, UDP, URG
 from twinwall.path.reason import Direction, Reason, Verdict
 
 # Suricata's words for our reasons; a malformed packet (below STATELESS_RULE) is a "decode error", all others are "rules".
@@ -40,8 +40,8 @@ def drop_reason(reason: int) -> str:
 
 
 def drop_records(batch: DecisionBatch) -> list[JsonObject]:
-    """A record for each packet of the batch that was stopped and carries IP."""
-    stopped = (batch.decisions["verdict"] != Verdict.PASS) & (batch.records["marks"] & MARK_IP != 0)
+    """A record for each packet of the batch that was stopped and has an IP header."""
+    stopped = (batch.decisions["verdict"] != Verdict.PASS) & (batch.records["version"] != 0)
     return [drop_record(batch, packet) for packet in packet_rows(batch, np.flatnonzero(stopped))]
 
 

@@ -16,7 +16,7 @@ from twinwall.events.protocol import NAMES
 from twinwall.events.rows import FlowRow
 from twinwall.events.timestamp import age_seconds, eve_time
 from twinwall.path.flow_state import FLOW_DROP, FLOW_PASS, FLOW_REJECT
-from twinwall.path.layout import ICMP, ICMP6, TCP
+from twinwall.path.layout import FIN, ICMP, ICMP6, TCP
 from twinwall.path.reason import Direction
 
 
@@ -28,7 +28,8 @@ class FlowState(StrEnum):
     CLOSED = "closed"
 
 
-# Suricata's state of a TCP session for Linux's, and what it makes of the flow.
+# Linux's states of a TCP connection as Suricata names them, and what they make of the flow.  For Suricata the server's side
+# is the session's: a client that closes first leaves it in CLOSE_WAIT, a server that does so goes through FIN_WAIT.
 TCP_STATES: dict[int, tuple[str, FlowState]] = {
     TcpState.NONE: ("none", FlowState.NEW),
     TcpState.SYN_SENT: ("syn_sent", FlowState.NEW),
@@ -41,6 +42,8 @@ TCP_STATES: dict[int, tuple[str, FlowState]] = {
     TcpState.TIME_WAIT: ("closed", FlowState.CLOSED),
     TcpState.CLOSE: ("closed", FlowState.CLOSED),
 }
+CLIENT_CLOSED = {"fin_wait1": "close_wait", "fin_wait2": "close_wait"}
+SESSION_STATES = tuple(dict.fromkeys([name for name, _ in TCP_STATES.values()] + list(CLIENT_CLOSED.values())))
 END_REASONS = {END_TIMEOUT: "timeout", END_REPLACED: "tcp_reuse", END_EVICTED: "forced", END_SHUTDOWN: "shutdown"}
 FLOW_ACTIONS = {FLOW_PASS: "pass", FLOW_DROP: "drop", FLOW_REJECT: "drop"}
 TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")  # by bit
@@ -54,6 +57,12 @@ def flow_state(flow: FlowRow) -> FlowState:
     if flow.proto == TCP:
         return TCP_STATES[flow.state][1]
     return FlowState.ESTABLISHED if flow.status & ST_SEEN_REPLY else FlowState.NEW
+
+
+def session_state(flow: FlowRow) -> str:
+    """The TCP state of the connection, by Suricata's names."""
+    name = TCP_STATES[flow.state][0]
+    return CLIENT_CLOSED.get(name, name) if flow.o_flags & FIN else name
 
 
 def ended_at(flow: FlowRow) -> int:
@@ -162,7 +171,7 @@ def _tcp_session(flow: FlowRow) -> JsonObject:
         "tcp_flags_ts": f"{original:02x}",
         "tcp_flags_tc": f"{reply:02x}",
     }
-    return session | _flag_names(original | reply) | {"state": TCP_STATES[flow.state][0]}
+    return session | _flag_names(original | reply) | {"state": session_state(flow)}
 
 
 def _flag_names(flags: int) -> dict[str, bool]:

@@ -13,7 +13,7 @@ from twinwall.events.address import eve_address
 from twinwall.events.protocol import NAMES
 from twinwall.events.rows import PacketRow
 from twinwall.events.timestamp import eve_time
-from twinwall.path.layout import ICMP, ICMP6, LINK_ETHERNET, MARK_IP, MARK_TRANSPORT, SCTP, TCP, UDP
+from twinwall.path.layout import ICMP, ICMP6, LINK_ETHERNET, MARK_TRANSPORT, SCTP, TCP, UDP
 from twinwall.path.reason import Verdict
 
 JsonObject = dict[str, Any]  # a record on its way to orjson: JSON's own shape, nested
@@ -33,7 +33,7 @@ def packet_head(batch: DecisionBatch, packet: PacketRow, event_type: str) -> Jso
     head["event_type"] = event_type
     if packet.vlan_count:
         head["vlan"] = _vlan_tags(batch, packet)
-    if packet.marks & MARK_IP:
+    if packet.version:
         _add_addresses(head, packet)
     head["pkt_src"] = PACKET_SOURCE
     return head

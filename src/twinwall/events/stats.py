@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from twinwall.conntrack.entry import END_REPLACED
 from twinwall.engine.batch import DecisionBatch
 from twinwall.events.drop import DROP_REASONS, drop_reason
-from twinwall.events.flow import TCP_STATES, FlowState, flow_state
+from twinwall.events.flow import SESSION_STATES, FlowState, flow_state, session_state
 from twinwall.events.packet import JsonObject
 from twinwall.events.rows import FlowRow, flow_rows
 from twinwall.events.timestamp import age_seconds, eve_time
@@ -132,14 +132,14 @@ class Statistics:
         self._flows["tcp_reuse"] += flow.proto == TCP and flow.end_reason == END_REPLACED
         self._states[flow_state(flow)] += 1
         if flow.proto == TCP:
-            self._tcp_states[TCP_STATES[flow.state][0]] += 1
+            self._tcp_states[session_state(flow)] += 1
 
     def record(self) -> JsonObject:
         """The record, of everything counted so far."""
         uptime = 0 if self._first is None else age_seconds(self._first, self._last)
         ips = {
             "accepted": self._verdicts[Verdict.PASS],
-            "blocked": self._verdicts[Verdict.DROP] + self._verdicts[Verdict.REJECT],
+            "blocked": self._verdicts[Verdict.DROP],
             "rejected": self._verdicts[Verdict.REJECT],
             "drop_reason": {name: self._drops[name] for name in DROP_COUNTERS},
         }
@@ -166,9 +166,8 @@ class Statistics:
 
     def _flow_counters(self) -> JsonObject:
         counters: JsonObject = {name: self._flows[name] for name in ("total", *FLOW_PROTOCOLS.values(), "tcp_reuse")}
-        tcp_states = {TCP_STATES[state][0] for state in TCP_STATES}
         counters["end"] = {
             "state": {state.value: self._states[state] for state in FlowState},
-            "tcp_state": {state: self._tcp_states[state] for state in sorted(tcp_states)},
+            "tcp_state": {state: self._tcp_states[state] for state in SESSION_STATES},
         }
         return counters

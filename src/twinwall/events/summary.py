@@ -18,7 +18,7 @@ from twinwall.engine.batch import PROTOCOLS, DecisionBatch, RuleBook
 from twinwall.events.counters import Counters, Counts
 from twinwall.events.flow import TCP_STATES, FlowState
 from twinwall.events.talkers import Talker, Talkers
-from twinwall.path.layout import MARK_IP, TCP
+from twinwall.path.layout import TCP
 from twinwall.path.reason import CtState, Reason, StageName, Verdict
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class SummaryBuilder:
         self._first = low if self._first is None else min(self._first, low)
         self._last = high if self._last is None else max(self._last, high)
         stopped = np.flatnonzero(batch.decisions["verdict"])
-        stopped = stopped[batch.records["marks"][stopped] & MARK_IP != 0]
+        stopped = stopped[batch.records["version"][stopped] != 0]
         self._talkers.add(batch.records[stopped], batch.decisions["length"][stopped])
 
     def _add_flows(self, flows: NDArray[np.void]) -> None:
