@@ -22,7 +22,7 @@ def sample(record: Address, count: int) -> int:
     for index in range(6):
         if index == count:
             continue
-        total = total + helper(index)
+        total = max(total, 1) + helper(min(index, 4))
         note(record, TraceEvent.DECODED, total)
     put(record, 1, total)
     return get(record, 1) + count

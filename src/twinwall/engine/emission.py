@@ -23,7 +23,8 @@ def oldest_waiting(fragments: Address) -> int:
     while slot <= get(fragments, T_SLOTS):
         if tag_of(fragments, slot) & 1:
             packet = waiting_packet(fragments, slot, 0)
-            oldest = min(oldest, packet)
+            if packet < oldest:
+                oldest = packet
         slot = slot + 1
     return oldest
 

@@ -111,7 +111,8 @@ def run(
         if get(alerts, 0) + get(desk, D_ALERT_MARGIN) > get(desk, D_ALERTS):
             return done
         stop = done + CHUNK
-        stop = min(stop, count)
+        if stop > count:
+            stop = count
         at = done
         while at < stop:
             row = (first + at) & ring

@@ -147,7 +147,8 @@ def expire(table: Address, now: int) -> int:
             deadline = get(head_of(table, slot), H_DEADLINE)
             if deadline <= now:
                 return close(table, slot)
-            earliest = min(earliest, deadline)
+            if deadline < earliest:
+                earliest = deadline
         slot = slot + 1
     put(table, T_EARLIEST, earliest)
     return 0

@@ -181,6 +181,14 @@ class _Unsigned(ast.NodeTransformer):
             return ast.copy_location(ast.Pass(), node)
         return ast.copy_location(ast.Expr(self.visit(call)), node)
 
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """`min` and `max` of two pure values become a choice; every other call is a call."""
+        if isinstance(node.func, ast.Name) and node.func.id in ("min", "max") and len(node.args) == 2:
+            one, two = (self.visit(argument) for argument in node.args)
+            order = ast.Lt() if node.func.id == "min" else ast.Gt()
+            return ast.copy_location(ast.IfExp(ast.Compare(one, [order], [two]), one, two), node)
+        return ast.copy_location(ast.Call(self.visit(node.func), [self.visit(each) for each in node.args], []), node)
+
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
         """`for i in range(n)` as a `while`: Numba's range object brings exceptions along, a counter does not."""
         iterator = node.iter
