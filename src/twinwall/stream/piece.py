@@ -53,8 +53,9 @@ def read_piece(table: Address, packet: Address, end: Address, record: Address) -
     place = get(table, T_PLACE)
     if packet + place > end:
         return TRUNCATED_EXTENSION
-    captured = end - (packet + place)
-    put(table, T_CAPTURED, min(get(table, T_LENGTH), captured))
+    put(table, T_CAPTURED, get(table, T_LENGTH))
+    if end - (packet + place) < get(table, T_LENGTH):
+        put(table, T_CAPTURED, end - (packet + place))
     return PIECE
 
 

@@ -106,7 +106,9 @@ def place_contested(table: Address, head: Address, body: Address, packet: Addres
 def unit_length(table: Address, at: int) -> int:
     """How many bytes of the unit at `at` the piece has: 8, or fewer at the datagram's end."""
     left = get(table, T_OFFSET) + get(table, T_LENGTH) - at
-    return min(left, UNIT)
+    if left > UNIT:
+        return UNIT
+    return left
 
 
 def copy_unit(table: Address, body: Address, packet: Address, at: int) -> int:
