@@ -99,7 +99,7 @@ ADDRESSES = Grammar(
 def print_addresses(addresses: AddressSet) -> str:
     """The canonical text: `any`, one item, or a list; exclusions where the set was written with them."""
     if addresses.is_any:
-        return "[any,!any]" if addresses.is_empty else "any"
+        return "!!any" if addresses.negated else "any"
     if addresses.negated:
         return _print_negated(addresses)
     return _list(list(_items(addresses.v4, addresses.v6)))

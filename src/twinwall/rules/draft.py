@@ -28,10 +28,29 @@ class Draft:
     """Filled by `Keyword.read`; `parser` makes a `Rule` of it."""
 
     __slots__ = (
-        "action", "alert", "category", "classtype", "conditions", "family", "flow", "flowbits", "gid", "interfaces",
-        "message", "metadata", "noalert", "packet", "priority", "protocol_fixed", "protocols", "references", "rev", "seen", "sid",
+        "action",
+        "alert",
+        "category",
+        "classtype",
+        "conditions",
+        "family",
+        "flow",
+        "flowbits",
+        "gid",
+        "interfaces",
+        "message",
+        "metadata",
+        "noalert",
+        "packet",
+        "priority",
+        "protocol_fixed",
+        "protocols",
+        "references",
+        "rev",
+        "seen",
+        "sid",
         "written_priority",
-    )  # fmt: skip
+    )
 
     def __init__(self, action: Action, protocols: frozenset[int] | None, interfaces: Names) -> None:
         self.action = action

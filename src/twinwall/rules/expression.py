@@ -57,7 +57,7 @@ Lookup = Callable[[str], Terms[S]]  # a variable's terms by name; raises Mistake
 
 def read_terms(text: str, grammar: Grammar[S], lookup: Lookup[S]) -> Terms[S]:
     """The terms of an expression.  Raises `Mistake` with offsets into `text`, or what `lookup` raises."""
-    reader = _Reader(grammar, lookup)
+    reader: _Reader[S] = _Reader(grammar, lookup)
     for token in TOKEN.finditer(text):
         reader.take(token.group(), token.start())
     return reader.finish(text)
@@ -88,9 +88,9 @@ def combine(terms: Terms[S], grammar: Grammar[S], length: int) -> S:
 class _Reader(Generic[S]):
     """One walk over the tokens, with an explicit stack of open lists: where each began, and the parity outside it."""
 
-    def __init__(self, grammar: Grammar[S], lookup: Lookup[S]) -> None:
-        self.grammar = grammar
-        self.lookup = lookup
+    def __init__(self, grammar: Grammar[S], lookup: Callable[[str], Terms[S]]) -> None:
+        self.grammar: Grammar[S] = grammar
+        self.lookup: Callable[[str], Terms[S]] = lookup
         self.parts: list[Terms[S]] = []
         self.open: list[tuple[int, bool]] = []
         self.outside = False  # the parity of the list around
@@ -143,10 +143,7 @@ class _Reader(Generic[S]):
     def _element(self, token: str, at: int) -> None:
         self._expect_element(at, token)
         try:
-            if token[0] == "$":
-                terms = self.lookup(token[1:])
-            else:
-                terms = Terms(self.grammar.item(token), None)
+            terms = self.lookup(token[1:]) if token[0] == "$" else Terms(self.grammar.item(token), None)
         except Mistake as mistake:
             raise mistake.moved(at) from None
         self.parts.append(terms.flipped() if self.outside ^ self.pending else terms)

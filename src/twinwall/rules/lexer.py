@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from twinwall.policy.codes import Code
 from twinwall.rules.located import Break, Located, Mistake
@@ -24,8 +24,7 @@ FIELDS = (
 SHAPE = "a rule is: action protocol source port -> destination port (options)"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One word of a rule's header and where it stands in the line."""
 
     text: str
@@ -114,7 +113,7 @@ def _refuse_count(text: str, fields: list[Field], at: int) -> None:
 
 
 def options(text: str, start: int) -> Iterator[tuple[str, int, str | None, int]]:
-    """The options from `start` on: keyword, its place, value or None, the value's place.  Raises `Mistake` where they end badly."""
+    """The options from `start` on: keyword, its place, value or None, the value's place.  Raises `Mistake`."""
     close = len(text) - 1
     if text[close] != ")":
         close = text.rfind(")")

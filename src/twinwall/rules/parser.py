@@ -113,7 +113,13 @@ class _Line:
         draft.packet = protocol.packet
         draft.family = protocol.family
         self._options(draft, start)
-        if not self.sound or action is None:
+        if (
+            not self.sound
+            or action is None
+            or source is None
+            or destination is None
+            or not (source_ports and destination_ports)
+        ):
             return None
         source, destination = self._narrow(draft, source), self._narrow(draft, destination)
         if not self.sound:
@@ -211,7 +217,7 @@ class _Line:
         if keyword is None:
             raise _unknown(name, at)
         end = at + len(name)
-        if not keyword.where & self.stage:
+        if keyword.where is not Where.BOTH and keyword.where is not self.stage:
             hint = "use it in the stateful stage" if keyword.where is Where.STATEFUL else "use it in the stateless stage"
             raise Mistake(Code.STAGE_KEYWORD, f"`{name}` cannot be used in this stage", at, end, hint)
         repeated = keyword.name in draft.seen
@@ -231,9 +237,8 @@ class _Line:
         except Mistake as mistake:
             raise mistake.moved(value_at) from None
 
-    def _narrow(self, draft: Draft, addresses: AddressSet | None) -> AddressSet:
+    def _narrow(self, draft: Draft, addresses: AddressSet) -> AddressSet:
         """The addresses of the IP version that the rule is about."""
-        assert addresses is not None
         if draft.family is None:
             return addresses
         narrowed = addresses & draft.family

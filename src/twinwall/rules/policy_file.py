@@ -178,16 +178,17 @@ class _PolicyReader:
         order = self.values.choice(section["order"], Order) if "order" in section else None
         midstream = self.values.choice(section["midstream"], Exceptional) if "midstream" in section else None
         invalid = (Exceptional.DROP, Exceptional.CONTINUE)
+        strict = order is Order.STRICT or (order is None and "order" in section)  # a misspelt order is reported already
         return StatefulStage(
             rules=evaluation_order(self._rules(section, Where.STATEFUL), order or Order.ACTION),
             order=order or Order.ACTION,
-            default=self._defaults(section["default"], order or Order.ACTION) if "default" in section else (),
+            default=self._defaults(section["default"], strict) if "default" in section else (),
             midstream=midstream or Exceptional.DROP,
             invalid=(self.values.choice(section["invalid"], Exceptional, invalid) if "invalid" in section else None)
             or Exceptional.DROP,
         )
 
-    def _defaults(self, node: Node, order: Order) -> tuple[StatefulDefault, ...]:
+    def _defaults(self, node: Node, strict: bool) -> tuple[StatefulDefault, ...]:
         nodes = node.items if isinstance(node, Sequence) else (node,)
         if isinstance(node, Scalar) and node.null:
             return ()
@@ -200,7 +201,7 @@ class _PolicyReader:
             if clash:
                 self.values.report(Code.ORDER_DEFAULT, clash, item.span)
             found.append(default)
-        if found and order is not Order.STRICT:
+        if found and not strict:
             message = "default actions exist in strict order only"
             self.values.report(Code.ORDER_DEFAULT, message, node.span, "write `order: strict`, or leave `default` out")
         return tuple(found)

@@ -13,5 +13,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         return ""
     from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
 
-    near = get_close_matches(word.lower(), list(known), n=1, cutoff=0.7)
+    near = get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else ""

@@ -105,8 +105,23 @@ def _write_flowbits(rule: Rule) -> Iterable[str]:
 
 
 KEYWORDS = (
-    Keyword("flow", "flow", "up to three of " + ", ".join(f"`{word}`" for word in OPTIONS), "the side a packet comes from, and how far its"
-            " connection is", _read_flow, _write_flow, where=Where.STATEFUL, packet=True),
-    Keyword("flowbits", "flow", "`isset,a`, `isset,a|b`, `isnotset,a`, `set,a`, `unset,a`, `toggle,a`, `noalert`", "test and change bits"
-            " that the flow carries", _read_flowbits, _write_flowbits, where=Where.STATEFUL),
-)  # fmt: skip
+    Keyword(
+        "flow",
+        "flow",
+        "up to three of " + ", ".join(f"`{word}`" for word in OPTIONS),
+        "the side a packet comes from, and how far its connection is",
+        _read_flow,
+        _write_flow,
+        where=Where.STATEFUL,
+        packet=True,
+    ),
+    Keyword(
+        "flowbits",
+        "flow",
+        "`isset,a`, `isset,a|b`, `isnotset,a`, `set,a`, `unset,a`, `toggle,a`, `noalert`",
+        "test and change bits that the flow carries",
+        _read_flowbits,
+        _write_flowbits,
+        where=Where.STATEFUL,
+    ),
+)

@@ -98,12 +98,45 @@ def _write_window(rule: Rule) -> Iterable[str]:
 
 
 KEYWORDS = (
-    Keyword("flags", "tcp", "letters of `FSRPAUEC12`, or `0`; `+` these and maybe more, `*` any of them, `!` not all of them;"
-            " `,12` after them: ignore these", "TCP flags", _read_flags, _write_flags, aliases=("tcp.flags",), packet=True),
-    Keyword("seq", "tcp", "`N`", "TCP sequence number", *equalling(PacketField.SEQ, 0xFFFFFFFF), aliases=("tcp.seq",), packet=True,
-            where=Where.STATEFUL),
-    Keyword("ack", "tcp", "`N`", "TCP acknowledgment number", *equalling(PacketField.ACK, 0xFFFFFFFF), aliases=("tcp.ack",),
-            packet=True, where=Where.STATEFUL),
-    Keyword("window", "tcp", "`N`, `!N`", "TCP window as it stands in the header", _read_window, _write_window,
-            aliases=("tcp.window",), packet=True, where=Where.STATEFUL),
-)  # fmt: skip
+    Keyword(
+        "flags",
+        "tcp",
+        "letters of `FSRPAUEC12`, or `0`; `+` at least these, `*` any of them, `!` not all of them; `,12`: ignore these",
+        "TCP flags",
+        _read_flags,
+        _write_flags,
+        aliases=("tcp.flags",),
+        packet=True,
+    ),
+    Keyword(
+        "seq",
+        "tcp",
+        "`N`",
+        "TCP sequence number",
+        *equalling(PacketField.SEQ, 0xFFFFFFFF),
+        aliases=("tcp.seq",),
+        packet=True,
+        where=Where.STATEFUL,
+    ),
+    Keyword(
+        "ack",
+        "tcp",
+        "`N`",
+        "TCP acknowledgment number",
+        *equalling(PacketField.ACK, 0xFFFFFFFF),
+        aliases=("tcp.ack",),
+        packet=True,
+        where=Where.STATEFUL,
+    ),
+    Keyword(
+        "window",
+        "tcp",
+        "`N`, `!N`",
+        "TCP window as it stands in the header",
+        _read_window,
+        _write_window,
+        aliases=("tcp.window",),
+        packet=True,
+        where=Where.STATEFUL,
+    ),
+)

@@ -11,7 +11,7 @@ from twinwall.rules.draft import Draft
 from twinwall.rules.keyword import Keyword, UnprintableError, Where, bad_value, conditions_on
 from twinwall.rules.located import Mistake
 
-FRAGMENTS = {"no": ((0, 0),), "first": ((1, 1),), "later": ((2, 2),), "any": ((1, 2),)}
+FRAGMENTS: dict[str, tuple[tuple[int, int], ...]] = {"no": ((0, 0),), "first": ((1, 1),), "later": ((2, 2),), "any": ((1, 2),)}
 INTERFACE = re.compile(r"\s*(!)?\s*([A-Za-z0-9_.:@-]{1,64})\s*", re.ASCII)
 MOST_INTERFACES = 255  # the record keeps the number in one byte
 
@@ -52,8 +52,25 @@ def _write_interface(rule: Rule) -> Iterable[str]:
 
 
 KEYWORDS = (
-    Keyword("fragment", "twinwall", "`no`, `first`, `later`, `any`", "which piece of a fragmented datagram the packet is",
-            _read_fragment, _write_fragment, where=Where.STATELESS, packet=True, repeats=False),
-    Keyword("interface", "twinwall", "a name, with `!` in front to exclude it", "the interface on which the packet came in",
-            _read_interface, _write_interface, where=Where.STATELESS, packet=True),
-)  # fmt: skip
+    Keyword(
+        "fragment",
+        "twinwall",
+        "`no`, `first`, `later`, `any`",
+        "which piece of a fragmented datagram the packet is",
+        _read_fragment,
+        _write_fragment,
+        where=Where.STATELESS,
+        packet=True,
+        repeats=False,
+    ),
+    Keyword(
+        "interface",
+        "twinwall",
+        "a name, with `!` in front to exclude it",
+        "the interface on which the packet came in",
+        _read_interface,
+        _write_interface,
+        where=Where.STATELESS,
+        packet=True,
+    ),
+)
