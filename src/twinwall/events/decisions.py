@@ -53,7 +53,7 @@ def _cells(batch: DecisionBatch, name: str) -> Iterable[str]:
 def csv_rows(batch: DecisionBatch) -> bytes:
     """The batch's rows, without a header line."""
     rows = zip(*(_cells(batch, name) for name in COLUMNS), strict=True)
-    return "".join([",".join(row) + "\n" for row in rows]).encode()
+    return "".join([f"{line}\n" for line in map(",".join, rows)]).encode()
 
 
 class DecisionWriter(Protocol):

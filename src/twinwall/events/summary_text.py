@@ -16,16 +16,18 @@ VERDICT_STYLES = {"pass": "green", "drop": "red", "reject": "magenta"}
 def render(summary: Summary, console: Console) -> None:
     """Print everything that the run has something to say about."""
     _print_head(summary, console)
-    for table in (_verdicts(summary), _reasons(summary), _rules(summary), _talkers(summary), _states(summary), _flows(summary)):
+    sections = (_verdicts, _reasons, _rules, _talkers, _states, _flows)
+    for title, table in (section(summary) for section in sections):
         if table.row_count:
             console.print()
+            console.print(Text(title, style="bold"))
             console.print(table)
 
 
 def _print_head(summary: Summary, console: Console) -> None:
     lines = [f"{summary.packets:,} packets, {size_text(summary.bytes)}"]
     if summary.first is not None and summary.last is not None:
-        lines.append(f"from {eve_time(summary.first)} to {eve_time(summary.last)}")
+        lines += [f"from {eve_time(summary.first)}", f"to   {eve_time(summary.last)}"]
         lines.append(f"{duration_text(summary.covered)} of traffic")
     lines.append(f"replayed in {summary.elapsed:.2f} s, {summary.packets_per_second:,} packets/s")
     for line in lines:
@@ -52,9 +54,9 @@ def duration_text(nanoseconds: int) -> str:
     return f"{seconds}.{rest // 1_000_000:03d} s"
 
 
-def _table(title: str, *columns: str, numbers: int) -> Table:
+def _table(*columns: str, numbers: int) -> Table:
     """A table whose last `numbers` columns hold numbers."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, name in enumerate(columns):
         is_number = index >= len(columns) - numbers
         table.add_column(name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
@@ -65,50 +67,50 @@ def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else ""
 
 
-def _verdicts(summary: Summary) -> Table:
-    table = _table("Verdicts", "verdict", "packets", "share", "bytes", numbers=3)
+def _verdicts(summary: Summary) -> tuple[str, Table]:
+    table = _table("verdict", "packets", "share", "bytes", numbers=3)
     for verdict, tally in summary.verdicts.items():
         if tally.packets:
             share = _share(tally.packets, summary.packets)
             name = Text(verdict, style=VERDICT_STYLES[verdict])
             table.add_row(name, f"{tally.packets:,}", share, size_text(tally.bytes))
-    return table
+    return "Verdicts", table
 
 
-def _reasons(summary: Summary) -> Table:
-    table = _table("Reasons", "reason", "verdict", "packets", numbers=1)
+def _reasons(summary: Summary) -> tuple[str, Table]:
+    table = _table("reason", "verdict", "packets", numbers=1)
     for tally in summary.reasons:
         table.add_row(Text(tally.reason), Text(tally.verdict, style=VERDICT_STYLES[tally.verdict]), f"{tally.packets:,}")
-    return table
+    return "Reasons", table
 
 
-def _rules(summary: Summary) -> Table:
-    table = _table("Rules with the most hits", "stage", "sid", "action", "message", "packets", numbers=1)
+def _rules(summary: Summary) -> tuple[str, Table]:
+    table = _table("stage", "sid", "action", "message", "packets", numbers=1)
     for tally in summary.rules:
         message = Text(tally.message or tally.place)
         table.add_row(tally.stage, str(tally.sid), tally.action, message, f"{tally.packets:,}")
-    return table
+    return "Rules with the most hits", table
 
 
-def _talkers(summary: Summary) -> Table:
-    title = "Sources of the most dropped packets"
-    table = _table(title if summary.dropped_talkers_exact else f"{title} (at least)", "source", "packets", "bytes", numbers=2)
+def _talkers(summary: Summary) -> tuple[str, Table]:
+    table = _table("source", "packets", "bytes", numbers=2)
     for talker in summary.dropped_talkers:
         table.add_row(Text(talker.address), f"{talker.packets:,}", size_text(talker.bytes))
-    return table
+    title = "Sources of the most dropped packets"
+    return title if summary.dropped_talkers_exact else f"{title} (at least)", table
 
 
-def _states(summary: Summary) -> Table:
-    table = _table("Connection-state labels", "ct_state", "packets", numbers=1)
+def _states(summary: Summary) -> tuple[str, Table]:
+    table = _table("ct_state", "packets", numbers=1)
     for state, packets in summary.ct_states.items():
         if packets:
             table.add_row(state, f"{packets:,}")
-    return table
+    return "Connection-state labels", table
 
 
-def _flows(summary: Summary) -> Table:
+def _flows(summary: Summary) -> tuple[str, Table]:
     states = ("new", "established", "closed")
-    table = _table("Connections", "protocol", *states, numbers=len(states))
+    table = _table("protocol", *states, numbers=len(states))
     for protocol, counts in summary.flows.items():
         table.add_row(Text(protocol), *(f"{counts[state]:,}" for state in states))
-    return table
+    return "Connections", table
