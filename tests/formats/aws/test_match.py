@@ -41,7 +41,9 @@ def test_the_place_is_that_of_the_value():
 
 
 def test_all_mistakes_of_a_rule_are_reported_together():
-    reading = stateless(stateless_rule(Protocols=[999], Sources=[{"AddressDefinition": "x"}], SourcePorts=[{"FromPort": 9, "ToPort": 1}]))
+    reading = stateless(
+        stateless_rule(Protocols=[999], Sources=[{"AddressDefinition": "x"}], SourcePorts=[{"FromPort": 9, "ToPort": 1}])
+    )
     assert sorted(codes(reading)) == ["aws-bad-address", "aws-port-range", "aws-protocol"]
 
 

@@ -29,7 +29,15 @@ def test_a_character_of_a_string_is_found_in_the_source(text, ascii_only, data):
 
 @pytest.mark.parametrize(
     ("text", "kind"),
-    [("{}", "an object"), ("[]", "an array"), ('""', "a string"), ("true", "a boolean"), ("null", "null"), ("1", "a number"), ("0.5", "a number")],
+    [
+        ("{}", "an object"),
+        ("[]", "an array"),
+        ('""', "a string"),
+        ("true", "a boolean"),
+        ("null", "null"),
+        ("1", "a number"),
+        ("0.5", "a number"),
+    ],
 )
 def test_kind_is_what_json_calls_it(text, kind):
     assert read_json("f", text)[0].kind == kind

@@ -117,7 +117,7 @@ def _read_groups(
     pairs = [(reference, resolve(reference, exports, findings)) for reference in (*stateless, *stateful)]
     used = [export for _, export in pairs if export is not None]
     check_capacity(used, body, findings)
-    _warn_unused(exports, used, findings)
+    _warn_unused(exports, (*stateless, *stateful), findings)
     context = StatefulContext(engine.order, read_policy_nets(body, options, findings), options)
     first: list[Rule] = []
     second: list[Rule] = []
@@ -133,7 +133,8 @@ def _named(reference: Reference, rules: Sequence[Rule]) -> list[Rule]:
     return [replace(rule, group=reference.name) for rule in rules]
 
 
-def _warn_unused(exports: Exports, used: Sequence[Export], findings: Findings) -> None:
+def _warn_unused(exports: Exports, references: Sequence[Reference], findings: Findings) -> None:
+    meant = [each for reference in references for each in exports.candidates(reference.arn_text, stateless=reference.stateless)]
     for export in exports.groups:
-        if export not in used:
+        if export not in meant:
             findings.add(Code.UNUSED, export.root, f"the rule group {export.name} is not used by the policy")
