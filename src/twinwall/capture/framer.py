@@ -57,3 +57,12 @@ INTERPRETED = Framer(_interpret(framing.frame_pcap), _interpret(framing.frame_bl
 def compiled_framer(frame_pcap: AddressWalk, frame_blocks: AddressWalk) -> Framer:
     """A framer over the natively compiled `framing.frame_pcap` and `framing.frame_blocks`."""
     return Framer(_compiled(frame_pcap), _compiled(frame_blocks))
+
+
+def native_framer(announce: Callable[[], None] | None = None) -> Framer:
+    """A framer that runs on the processor; `announce` is called before its one-time compilation."""
+    from twinwall.targets import native  # noqa: PLC0415 - reading interpreted does without a compiler
+
+    walks = {"frame_pcap": framing.frame_pcap, "frame_blocks": framing.frame_blocks}
+    functions = native.load(walks, announce).functions
+    return compiled_framer(functions["frame_pcap"], functions["frame_blocks"])

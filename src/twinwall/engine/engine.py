@@ -1,8 +1,8 @@
 """The engine: one policy's tables and one run's state, fed with batches of frames.
 
-`feed` decides a batch of frames, `take` hands out what is decided, `finish` resolves what still waits.  Whoever needs only the
-totals never calls `take`, and then no packet ever becomes a Python object.  Memory is bounded by the settings of the policy: the
-connection table, the fragment table, a ring of `RING` packets; never by the length of the capture.
+`feed` decides a batch of frames, `take` hands out what is decided, `finish` resolves what still waits.  Whoever needs only
+the totals never calls `take`, and then no packet ever becomes a Python object.  Memory is bounded by the settings of the
+policy: the connection table, the fragment table, a ring of `RING` packets; never by the length of the capture.
 """
 
 from __future__ import annotations
@@ -139,11 +139,9 @@ class Engine:
         self.machine.call("sweep", connections, int(self.desk[d.D_CLOCK]), SWEEP)
         self._drain_flows()
 
-    def take(self) -> DecisionBatch | None:
-        """What is decided and not yet handed out, in packet order; None if there is nothing."""
-        ready = min(self.packets, self._oldest() - 1)
-        if ready <= self._emitted:
-            return None
+    def take(self) -> DecisionBatch:
+        """What is decided and not yet handed out, in packet order, with the flows that ended meanwhile; perhaps nothing."""
+        ready = max(self._emitted, min(self.packets, self._oldest() - 1))
         first, self._emitted = self._emitted + 1, ready
         rows = np.arange(first, ready + 1) & (RING - 1)
         frames, buffers = self._frames_of(first, ready)
@@ -216,10 +214,6 @@ class Engine:
         flows: NDArray[np.void] = np.concatenate([np.zeros(0, ENTRY), *self._flows_due])
         self._flows_due = []
         return flows
-
-    def take_last_flows(self) -> NDArray[np.void]:
-        """Flows that ended after the last packet was handed out."""
-        return self._take_flows()
 
     def _frames_of(self, first: int, last: int) -> tuple[NDArray[np.void], tuple[tuple[int, NDArray[np.uint8]], ...]]:
         """The frames of packets first..last with the buffers they lie in; lets go of what is no longer needed."""

@@ -104,7 +104,7 @@ def run(
     alerts: Address,
     desk: Address,
 ) -> int:
-    """Decide `count` frames; the first has packet number `first` (from 1).  How many were decided before the alerts' room ran out."""
+    """Decide `count` frames, of which the first is packet `first` (from 1); how many were, until alerts lacked room."""
     ring = get(desk, D_RING)
     done = 0
     while done < count:
