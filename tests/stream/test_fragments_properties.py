@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import numpy as np
 import pytest
 from dialogue import Dialogue, Piece, internet_checksum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinwall.policy.model import Overlap
-from twinwall.stream import layout
 
 V6 = {"source": "2001:db8::1", "destination": "2001:db8::2"}
 FAMILIES = st.sampled_from([{}, V6])
@@ -106,15 +104,3 @@ def test_random_bytes_never_lead_outside_the_packet(packet, version):
     padded = bytes([version]) + packet[1:].ljust(40, b"\x2c")
     talk = Dialogue(datagrams=1)
     assert talk.say(padded).outcome in {"WHOLE", "HELD", "BAD", "COMPLETE", "EVICT"}
-
-
-def test_a_slot_s_arrays_do_not_touch():
-    assert layout.B_PIECES >= layout.B_WAITING + 8 * (layout.MAX_PIECES + 1)
-    assert layout.B_OWNERS >= layout.B_PIECES + 8 * (layout.MAX_PIECES + 1)
-    assert layout.B_PAYLOAD - layout.HEADER_ROOM >= layout.B_OWNERS + 2 * layout.MAX_UNITS
-    assert layout.BODY_BYTES >= layout.B_PAYLOAD + layout.MAX_DATAGRAM
-    assert layout.BODY_BYTES % 8 == 0
-
-
-def test_a_new_table_is_empty_memory():
-    assert np.count_nonzero(Dialogue().table.memory) <= 8
