@@ -79,16 +79,23 @@ def union(sets: Iterable[AddressSet]) -> AddressSet:
     return AddressSet(normalise(v4), normalise(v6))
 
 
-def remove(left: AddressSet, right: AddressSet) -> AddressSet:
-    """The addresses of `left` that are not in `right`."""
-    return AddressSet(intersect(left.v4, complement(right.v4, TOP_V4)), intersect(left.v6, complement(right.v6, TOP_V6)))
+def settle(included: AddressSet | None, excluded: AddressSet | None) -> AddressSet:
+    """What is left of `included`.  Each IP version is settled alone: one that is only excluded from starts from everything."""
+    wanted, unwanted = included or NO_ADDRESS, excluded or NO_ADDRESS
+    return AddressSet(_left(wanted.v4, unwanted.v4, TOP_V4), _left(wanted.v6, unwanted.v6, TOP_V6))
+
+
+def _left(wanted: Intervals, unwanted: Intervals, top: int) -> Intervals:
+    if not unwanted:
+        return wanted
+    kept = complement(unwanted, top)
+    return intersect(wanted, kept) if wanted else kept
 
 
 ADDRESSES = Grammar(
     item=read_item,
     union=union,
-    remove=remove,
-    everything=ANY_ADDRESS,
+    settle=settle,
     nothing=NO_ADDRESS,
     code=Code.BAD_ADDRESS,
     noun="address",
@@ -99,16 +106,31 @@ ADDRESSES = Grammar(
 def print_addresses(addresses: AddressSet) -> str:
     """The canonical text: `any`, one item, or a list; exclusions where the set was written with them."""
     if addresses.is_any:
-        return "!!any" if addresses.negated else "any"
+        return "any"
     if addresses.negated:
         return _print_negated(addresses)
     return _list(list(_items(addresses.v4, addresses.v6)))
 
 
 def _print_negated(addresses: AddressSet) -> str:
-    """A set that was written with `!` prints with one: that decides the rule's type."""
-    gaps = list(_items(complement(addresses.v4, TOP_V4), complement(addresses.v6, TOP_V6)))
-    return _list([f"!{gap}" for gap in gaps])
+    """A set that was written with `!` prints with one, because that decides the rule's type."""
+    texts: list[str] = []
+    for own, top, whole in ((addresses.v4, TOP_V4, "0.0.0.0/0"), (addresses.v6, TOP_V6, "::/0")):
+        version = 4 if top == TOP_V4 else 6
+        items = _texts(own, version)
+        gaps = [f"!{gap}" for gap in _texts(complement(own, top), version)]
+        if own and gaps and len(gaps) <= len(items):
+            texts += gaps
+        else:
+            texts += items or [f"!{whole}"] * (version == 6 and not any(text[0] == "!" for text in texts))
+    if not any(text[0] == "!" for text in texts):  # an exclusion that changes nothing keeps the mark
+        v4_gaps = _texts(complement(addresses.v4, TOP_V4), 4)
+        texts.append(f"!{v4_gaps[0]}" if v4_gaps and addresses.v4 else "!0.0.0.0/0")
+    return _list(texts)
+
+
+def _texts(intervals: Intervals, version: int) -> list[str]:
+    return list(_items(intervals, ()) if version == 4 else _items((), intervals))
 
 
 def _items(v4: Intervals, v6: Intervals) -> Iterator[str]:

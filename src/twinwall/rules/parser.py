@@ -110,7 +110,6 @@ class _Line:
         destination = self._addresses(fields[5])
         destination_ports = self._ports(fields[6])
         draft = Draft(action or Action.PASS, protocol.numbers, self.parser.interfaces)
-        draft.packet = protocol.packet
         draft.family = protocol.family
         self._options(draft, start)
         if (

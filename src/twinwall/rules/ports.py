@@ -44,16 +44,16 @@ def union(sets: Iterable[PortSet]) -> PortSet:
     return PortSet(normalise([interval for each in sets for interval in each.ranges]))
 
 
-def remove(left: PortSet, right: PortSet) -> PortSet:
-    """The ports of `left` that are not in `right`."""
-    return PortSet(intersect(left.ranges, complement(right.ranges, TOP_PORT)))
+def settle(included: PortSet | None, excluded: PortSet | None) -> PortSet:
+    """What is left of `included`, or of all ports."""
+    wanted = ANY_PORT if included is None else included
+    return wanted if excluded is None else PortSet(intersect(wanted.ranges, complement(excluded.ranges, TOP_PORT)))
 
 
 PORTS = Grammar(
     item=read_item,
     union=union,
-    remove=remove,
-    everything=ANY_PORT,
+    settle=settle,
     nothing=NO_PORT,
     code=Code.BAD_PORT,
     noun="port",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twinwall.policy.model import Rule, RuleType
+from twinwall.policy.model import Rule
 from twinwall.policy.sets import AddressSet
 from twinwall.rules.addresses import V4_ONLY, V6_ONLY, print_addresses
 from twinwall.rules.keyword import UnprintableError
@@ -41,9 +41,6 @@ def _protocol(rule: Rule) -> tuple[AddressSet | None, str]:
         for family, name in ((V4_ONLY, "ipv4"), (V6_ONLY, "ipv6")):
             if _within(rule.source, family) and _within(rule.destination, family):
                 return family, name
-    if protocol == "tcp" and rule.type is RuleType.PACKET and rule.flow is None and not rule.conditions:
-        tested = any(option.kind.value != "set" for option in rule.flowbits)
-        return None, protocol if tested else "tcp-pkt"
     return None, protocol
 
 
@@ -55,8 +52,8 @@ def _within(addresses: AddressSet, family: AddressSet) -> bool:
 def _addresses(addresses: AddressSet, family: AddressSet | None) -> str:
     if family is not None:
         whole = addresses | (V6_ONLY if family is V4_ONLY else V4_ONLY)
-        if whole.is_any or addresses.negated:
-            addresses = whole
+        if whole.is_any:
+            return "any"
     return print_addresses(addresses)
 
 

@@ -1,5 +1,8 @@
 """The protocols a rule's header may name, and those that belong to the language but are not matched yet.
 
+`tcp-pkt` says that payload is looked at packet by packet: a rule on header fields means the same with `tcp` (measured:
+Suricata 7.0.10 takes `tcp-pkt` with nothing but addresses and ports for an IP-only rule).
+
 `PROTOCOL_NUMBERS` are the names that `ip_proto` knows (IANA's protocol numbers, the spellings of /etc/protocols).
 """
 
@@ -15,11 +18,10 @@ EVERY_PROTOCOL = frozenset(range(256))
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What a header's protocol asks of a packet: its numbers (None: any), its IP version, and that packets are judged alone."""
+    """What a header's protocol asks of a packet: its numbers (None: any) and its IP version."""
 
     numbers: frozenset[int] | None
     family: AddressSet | None = None
-    packet: bool = False
 
 
 _ICMP = Protocol(frozenset({1, 58}))
@@ -31,7 +33,7 @@ PROTOCOLS = {
     "ipv6": Protocol(None, V6_ONLY),
     "ip6": Protocol(None, V6_ONLY),
     "tcp": Protocol(frozenset({6})),
-    "tcp-pkt": Protocol(frozenset({6}), packet=True),
+    "tcp-pkt": Protocol(frozenset({6})),
     "udp": Protocol(frozenset({17})),
     "icmp": _ICMP,
     "icmpv4": Protocol(frozenset({1})),

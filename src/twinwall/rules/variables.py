@@ -8,7 +8,7 @@ from twinwall.policy.codes import Code
 from twinwall.policy.diagnostic import Diagnostic
 from twinwall.policy.sets import AddressSet, PortSet
 from twinwall.rules.addresses import ADDRESSES
-from twinwall.rules.expression import DEEPEST, Grammar, S, Terms, combine, join_terms, read_terms
+from twinwall.rules.expression import DEEPEST, Grammar, S, Terms, join_terms, read_terms, settle
 from twinwall.rules.located import AlreadyReportedError, Located, Mistake
 from twinwall.rules.ports import PORTS
 from twinwall.rules.suggest import did_you_mean
@@ -37,7 +37,7 @@ class Variables:
         found = self._addresses.get(text)
         if found is None:
             terms = read_terms(text, ADDRESSES, self._address_variable)
-            plain = combine(terms, ADDRESSES, len(text))
+            plain = settle(terms, ADDRESSES, 0, len(text))
             found = AddressSet(plain.v4, plain.v6, negated=terms.negated)
             self._addresses[text] = found
         return found
@@ -46,7 +46,7 @@ class Variables:
         """The ports that a rule's text means."""
         found = self._ports.get(text)
         if found is None:
-            found = combine(read_terms(text, PORTS, self._port_variable), PORTS, len(text))
+            found = settle(read_terms(text, PORTS, self._port_variable), PORTS, 0, len(text))
             self._ports[text] = found
         return found
 
@@ -65,7 +65,7 @@ class Variables:
 
     def _readable(self, name: str, grammar: Grammar[S], known: dict[str, Terms[S] | None]) -> bool:
         try:
-            combine(self._terms(name, grammar, known), grammar, 1)
+            settle(self._terms(name, grammar, known), grammar, 0, 1)
         except AlreadyReportedError:
             return False
         except Mistake as mistake:
