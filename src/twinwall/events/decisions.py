@@ -101,7 +101,8 @@ class ParquetDecisions:
     def __init__(self, target: str | Path) -> None:
         parquet = _parquet(str(target))  # before the sink: nothing is created if it is missing
         self._sink = Sink(target)
-        self._writer: pq.ParquetWriter = parquet.ParquetWriter(_SinkFile(self._sink), arrow_schema(), compression="zstd")
+        self._file = _SinkFile(self._sink)
+        self._writer: pq.ParquetWriter = parquet.ParquetWriter(self._file, arrow_schema(), compression="zstd")
         self._held: list[object] = []
         self._rows = 0
 
@@ -123,16 +124,21 @@ class ParquetDecisions:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is not None:
-            self._sink.discard()
+            self._discard()
             return
         try:
             if self._rows:
                 self._write_group()
             self._writer.close()
         except BaseException:
-            self._sink.discard()
+            self._discard()
             raise
         self._sink.commit()
+
+    def _discard(self) -> None:
+        self._sink.discard()
+        self._file.abandoned = True  # PyArrow writes its footer all the same, now or when it is collected
+        self._writer.close()
 
 
 class _SinkFile(RawIOBase):
@@ -142,6 +148,7 @@ class _SinkFile(RawIOBase):
         super().__init__()
         self._sink = sink
         self._position = 0
+        self.abandoned = False
 
     def writable(self) -> bool:
         return True
@@ -150,7 +157,8 @@ class _SinkFile(RawIOBase):
         return self._position
 
     def write(self, data: Buffer, /) -> int:
-        written = self._sink.write(memoryview(data).cast("B"))
+        view = memoryview(data).cast("B")
+        written = len(view) if self.abandoned else self._sink.write(view)
         self._position += written
         return written
 
