@@ -82,7 +82,7 @@ def state_row(interface: Interface, tag: int) -> list[int]:
         multiply = SECOND  # 2**-0
     row[framing.R_MULTIPLY] = multiply
     row[framing.R_DIVIDE] = divide
-    row[framing.R_LARGEST] = LARGEST_TIME // multiply if multiply > 1 else LARGEST_TIME
+    row[framing.R_LARGEST] = LARGEST_TIME // multiply if multiply and divide == 1 else ALL_ONES
     return row
 
 

@@ -127,6 +127,7 @@ def _declare_interface(tape: Tape, block: bytes) -> None:
 def _skip(tape: Tape, total: int) -> Iterator[Piece]:
     """Pass over a block of any length, piece by piece."""
     window = tape.window
+    tape.begun = window.offset
     left = total - 4
     while left > window.rest:
         left -= window.rest
@@ -140,3 +141,4 @@ def _skip(tape: Tape, total: int) -> Iterator[Piece]:
         raise tape.ended_early("block")
     _check_trailer(tape, total, window.buffer[window.position : window.position + 4].tobytes())
     window.position += 4
+    tape.begun = None

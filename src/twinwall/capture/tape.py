@@ -62,6 +62,7 @@ class Tape:
         self.path = path
         self.window = window
         self.framer = context.framer
+        self.begun: int | None = None  # where the block began of which a part is consumed already
         self.state: State = np.zeros(framing.STATE_WORDS, np.uint64)
         self.state[framing.S_LIMIT] = PACKET_LIMIT
         self.state[framing.S_BLOCK_LIMIT] = len(window.buffer)
@@ -129,9 +130,13 @@ class Tape:
             latest=now[framing.S_LATEST],
         )
 
+    @property
+    def _offset(self) -> int:
+        return self.window.offset if self.begun is None else self.begun
+
     def error(self, cause: str, remedy: str) -> CaptureError:
-        """An error at the first byte that is not consumed."""
-        return CaptureError(self.path, self.window.offset, cause, remedy)
+        """An error at the first byte of the record or block that is being read."""
+        return CaptureError(self.path, self._offset, cause, remedy)
 
     def corrupt(self, cause: str) -> CaptureError:
         """The file contradicts itself here."""
@@ -142,7 +147,7 @@ class Tape:
         if self.window.problem is not None:
             return self.error(self.window.problem.cause, self.window.problem.remedy)
         return self.error(
-            f"the file ends inside a {unit}, {self.window.rest} bytes after its first byte",
+            f"the file ends inside a {unit}, after {self.window.offset + self.window.rest - self._offset} bytes of it",
             "the capture was cut off while it was written or copied; what came before was read",
         )
 
