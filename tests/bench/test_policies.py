@@ -37,5 +37,5 @@ def test_prefixes_have_no_host_bits_and_miss_the_captures_hosts() -> None:
 def test_the_loader_takes_the_policy(tmp_path: Path) -> None:
     api = pytest.importorskip("twinwall.rules.policy_file")
     path = policies.write_policy(tmp_path / "policy.yaml", 200)
-    policy = api.load_policy(path)
+    policy = api.load_policy(str(path))
     assert (len(policy.stateless.rules), len(policy.stateful.rules)) == (200, 200)
