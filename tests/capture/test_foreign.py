@@ -17,6 +17,7 @@ LOOKS = {
     "text cut inside a character": (("ü" * 300).encode()[:511], "text file"),
     "tar": (b"name" + bytes(253) + b"ustar\0", "tar"),
     "zeros": (bytes(600), "zeros"),
+    "unprintable letters": ("\u0557\u200b".encode(), "begins with d5 97"),
     "noise": (b"\x99\xfe\x80\x01" * 40, "99 fe 80 01"),
     "gzip in gzip": (b"\x1f\x8b\x08\x00", "gzip"),
 }

@@ -48,7 +48,7 @@ def sections(draw):
             number = draw(st.integers(0, len(interfaces) - 1))
             linktype, resolution, name, offset = interfaces[number]
             units = 1 << (resolution & 0x7F) if resolution & 0x80 else 10**resolution
-            ticks = draw(st.integers(10 * units, 4_000_000_000 * units))
+            ticks = draw(st.integers(10 * units, min(4_000_000_000 * units, 2**64 - 1)))
             content = draw(st.binary(max_size=50))
             wire = len(content) + draw(st.integers(0, 2000))
             data += forge.enhanced(ticks, content, number, order, wire) + draw(

@@ -41,7 +41,7 @@ TAR_MAGIC, TAR_AT = b"ustar", 257
 ERF_HEADER = 16
 ERF_TYPES = range(1, 49)
 ERF_SECONDS = range(631_152_000, 4_102_444_800)  # 1990 to 2100
-TEXT_CONTROLS = b"\t\n\r\f\x1b"
+TEXT_CONTROLS = "\t\n\r\f\x1b"
 
 
 def describe(head: bytes) -> Foreign:
@@ -74,6 +74,6 @@ def _is_erf(head: bytes) -> bool:
 def _is_text(head: bytes) -> bool:
     """UTF-8 (the last character may be cut) without control characters."""
     text = head.decode("utf-8", "ignore")
-    if len(text.encode()) < len(head) - 3:
+    if not text or len(text.encode()) < len(head) - 3:
         return False
-    return all(character.isprintable() or ord(character) in TEXT_CONTROLS for character in text)
+    return all(character.isprintable() or character in TEXT_CONTROLS for character in text)
