@@ -191,3 +191,25 @@ def test_frames_without_ip_are_not_looked_at():
     record = np.zeros(16, dtype=np.uint64)
     frame = Pointer(b"")
     assert checksum.verify(frame, frame, Pointer(record.data.cast("B"))) == RIGHT
+
+
+@pytest.mark.parametrize("captured", [0, 19, 23])
+def test_an_ipv4_header_that_the_capture_cut_is_not_blamed(captured):
+    packet = packet_of(b"", V4, 253, options=b"\x94\x04\0\x07")  # its checksum is right, but not without its options
+    assert verify(packet, protocol=253, captured=captured) == RIGHT
+
+
+@pytest.mark.parametrize("claimed", [7, 13])
+def test_a_udp_length_that_does_not_fit_is_wrong(claimed):
+    segment = struct.pack("!HHHH", 53, 50_000, claimed, 1) + b"data"
+    assert verify(packet_of(segment, V4, UDP), protocol=UDP) == Reason.BAD_TRANSPORT_CHECKSUM
+
+
+def test_a_transport_header_outside_the_packet_is_not_read():
+    assert verify(WRONG, protocol=TCP, l4=len(WRONG) + 1) == RIGHT
+
+
+def test_the_search_for_a_routing_header_ends():
+    options = b"\x3c\0\x01\x04\0\0\0\0" * 17
+    packet = packet_of(options + segment_of(TCP, b""), V6, 60)
+    assert verify(packet, protocol=TCP, l4=40 + len(options)) == Reason.BAD_TRANSPORT_CHECKSUM

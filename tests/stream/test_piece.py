@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 from dialogue import Dialogue, Piece
 
+from twinwall.path.primitives import Pointer
 from twinwall.path.reason import Reason
+from twinwall.policy.model import Tracking
+from twinwall.stream.piece import NOT_A_PIECE, read_piece
+from twinwall.stream.table import FragmentTable
 
 V6 = {"source": "2001:db8::1", "destination": "2001:db8::2"}
 
@@ -66,3 +70,18 @@ def test_ipv4_lengths_that_contradict_each_other_are_refused(at, value):
     packet = bytearray(Piece(0, b"a" * 8).encode())
     packet[at] = value
     assert Dialogue().say(bytes(packet)).reason is Reason.BAD_FRAGMENT
+
+
+@pytest.mark.parametrize(
+    ("family", "captured", "reason"),
+    [({}, 19, Reason.BAD_FRAGMENT), (V6, 39, Reason.TRUNCATED_EXTENSION)],
+    ids=["v4", "v6"],
+)
+def test_a_cut_inside_the_ip_header_is_said(family, captured, reason):
+    assert Dialogue().say(Piece(0, b"a" * 8, **family), captured=captured).reason is reason
+
+
+def test_a_frame_without_ip_is_no_piece():
+    record = Pointer(bytearray(128))
+    frame = Pointer(b"")
+    assert read_piece(FragmentTable(Tracking(datagrams=1)).pointer(), frame, frame, record) == NOT_A_PIECE
