@@ -31,20 +31,26 @@ class Reading:
 def read_policy(paths: Sequence[str | Path], options: AwsOptions | None = None) -> Reading:
     """Read the policy that `paths` hold together; every mistake of every file is in the diagnostics."""
     places = [Path(path) for path in paths]
-    if any(place.is_dir() or place.suffix == ".json" for place in places):
-        from twinwall.formats.aws.load import load_aws  # noqa: PLC0415 - most runs read one format only
-        from twinwall.formats.aws.options import AwsOptions  # noqa: PLC0415
+    try:
+        if any(place.is_dir() or place.suffix == ".json" for place in places):
+            return _read_aws(places, options)
+        if len(places) == 1:
+            from twinwall.rules.policy_file import load_policy as load_file  # noqa: PLC0415 - most runs read one format only
 
-        export = load_aws(places, options or AwsOptions())
-        return Reading(export.policy, export.diagnostics, export.report)
-    if len(places) != 1:
-        span = Span(str(places[1]) if len(places) > 1 else "", 1, 1)
-        hint = "name one YAML or .rules file, or the files or the folder of an AWS export"
-        return Reading(None, (Diagnostic(Severity.ERROR, "POLICY-FILES", "more than one policy file", span, hint),))
-    from twinwall.rules.policy_file import read_policy_file  # noqa: PLC0415
+            return Reading(load_file(str(places[0])), ())
+    except PolicyError as error:
+        return Reading(None, error.diagnostics)
+    span = Span(", ".join(map(str, places)), 1, 1)
+    hint = "name one YAML or .rules file, or the files or the folder of an AWS export"
+    return Reading(None, (Diagnostic(Severity.ERROR, "POLICY-FILES", f"{len(places)} policy files, not one", span, hint),))
 
-    policy, diagnostics = read_policy_file(places[0])
-    return Reading(policy, diagnostics)
+
+def _read_aws(places: list[Path], options: AwsOptions | None) -> Reading:
+    from twinwall.formats.aws.load import load_aws  # noqa: PLC0415 - most runs read one format only
+    from twinwall.formats.aws.options import AwsOptions  # noqa: PLC0415
+
+    export = load_aws(places, options or AwsOptions())
+    return Reading(export.policy, export.diagnostics, export.report)
 
 
 def load_policy(path: str | Path, options: AwsOptions | None = None) -> Policy:

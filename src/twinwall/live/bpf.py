@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
+from twinwall.targets.ebpf import RECORD_VALUE_BYTES, RECORDS_SYMBOL, TABLE_SYMBOL, EbpfProgram
 from twinwall.targets.elf import ProgramCode
 
 SYSCALL_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
@@ -160,3 +161,36 @@ def _possible_cpus() -> int:
     with open("/sys/devices/system/cpu/possible", encoding="ascii") as stream:
         last = stream.read().strip().replace(",", "-").split("-")[-1]
     return int(last) + 1
+
+
+class LoadedPolicy:
+    """A program together with its maps: the policy's table, frozen, and the per-CPU records."""
+
+    def __init__(self, program: EbpfProgram, table: bytes, *, log: bool = False) -> None:
+        """Load.  `table` is the policy's words; it is padded to the program's size.  Raises `BpfError`."""
+        self.table = ArrayMap(program.table_words * 8, read_only=True)
+        self.records = ArrayMap(RECORD_VALUE_BYTES, per_cpu=True)
+        self.table.update(table.ljust(program.table_words * 8, b"\0"))
+        self.table.freeze()
+        maps = {TABLE_SYMBOL: (self.table, LOAD_MAP_VALUE), RECORDS_SYMBOL: (self.records, LOAD_MAP_FD)}
+        try:
+            self.program = Program(program.code, maps, log=log)
+        except BpfError:
+            self._close_maps()
+            raise
+
+    def _close_maps(self) -> None:
+        self.table.close()
+        self.records.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.program.close()
+        self._close_maps()
+
+
+def load_policy(program: EbpfProgram, table: bytes, *, log: bool = False) -> LoadedPolicy:
+    """Load a program with its policy; a context manager that lets everything go at its end."""
+    return LoadedPolicy(program, table, log=log)

@@ -1,0 +1,75 @@
+"""How a command ends: the exit codes, and the one place where errors turn into them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import IntEnum
+
+import click
+
+
+class ExitCode(IntEnum):
+    """What the shell sees.  `meaning` is what docs/command-line.md says of it."""
+
+    FINE = 0, "everything was read, decided and written"
+    CAPTURE = 1, "a capture could not be read to its end; what was readable was processed and reported"
+    USAGE = 2, "the command line is wrong"
+    POLICY = 3, "the policy has mistakes; all of them were printed"
+    OUTPUT = 4, "an output could not be written; nothing half-written was left"
+    INTERRUPTED = 130, "interrupted (Ctrl-C); what was decided until then was reported"
+
+    meaning: str
+
+    def __new__(cls, number: int, meaning: str) -> ExitCode:
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.meaning = meaning
+        return member
+
+
+def complain(text: str) -> None:
+    """Print an error for people, where it does not mix with a command's output."""
+    click.echo(text, err=True)
+
+
+def run(command: click.Command, arguments: list[str]) -> int:
+    """Run a command and return its exit code.  Nothing but a defect of ours leaves this function as an exception."""
+    try:
+        result = command.main(arguments, prog_name="twinwall", standalone_mode=False)
+    except click.exceptions.Abort:
+        complain("interrupted")
+        return ExitCode.INTERRUPTED
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except BrokenPipeError:
+        # The reader of our output went away; Python would complain about it once more on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OUTPUT
+    except Exception as error:
+        code = code_of(error)
+        if code is None:
+            raise
+        complain(str(error) if code is ExitCode.POLICY else f"error: {error}")
+        return code
+    return int(result) if isinstance(result, int) else ExitCode.FINE
+
+
+# The user's errors.  A family that was never imported cannot have been raised, and `--help` must not import it.
+FAMILIES = {
+    ("twinwall.policy.diagnostic", "PolicyError"): ExitCode.POLICY,
+    ("twinwall.capture.error", "CaptureError"): ExitCode.CAPTURE,
+    ("twinwall.events.sink", "OutputError"): ExitCode.OUTPUT,
+}
+
+
+def code_of(error: Exception) -> ExitCode | None:
+    """The exit code of an error of the user's input; None for a defect of ours."""
+    for (module, name), code in FAMILIES.items():
+        if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):
+            return code
+    return None

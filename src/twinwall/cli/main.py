@@ -1,0 +1,53 @@
+"""The command line: `twinwall COMMAND …`.  One file per command; a command's module is imported when it is called.
+
+Exit codes, the same for every command, are in `cli.exit_codes` and docs/command-line.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import cast
+
+import click
+
+from twinwall.version import __version__
+
+COMMANDS = {
+    "replay": "run captures through a policy: a decision for every packet",
+    "explain": "say what a policy does to a packet given in words, step by step",
+    "check": "read a policy and report every mistake in it",
+    "completion": "print the shell's completion script",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows the commands' names and help lines, and imports a command only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        return cast("click.Command", import_module(f"twinwall.cli.{cmd_name}").command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="twinwall %(version)s")
+def cli() -> None:
+    """A network firewall with two engines.
+
+    A stateless engine judges each packet alone, a stateful engine follows connections.  One policy drives both.
+    """
+
+
+def main() -> None:
+    """The entry point.  Errors of the user's input end here, each with place, cause and remedy."""
+    from twinwall.cli.exit_codes import run  # noqa: PLC0415 - kept apart so that tests call it with arguments
+
+    sys.exit(run(cli, sys.argv[1:]))
