@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from batches import rows, rule
-from frames import between, ethernet, icmp, moment, tcp, udp
 
+from tests.events.batches import rows, rule
+from tests.events.frames import between, ethernet, icmp, moment, tcp, udp
 from twinwall.conntrack.entry import END_SHUTDOWN, ENTRY, ST_SEEN_REPLY
 from twinwall.conntrack.tcp import TcpState
 from twinwall.engine.batch import DecisionBatch, RuleBook

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from batches import START, batch, decision, rule, tcp_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.events.batches import START, batch, decision, rule, tcp_record
 from twinwall.engine.batch import COLUMNS, RuleBook
 from twinwall.events.decisions import HEADER, csv_rows, open_decisions, seconds_text
 from twinwall.events.sink import OutputError

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conversation import SURICATA_RULES, conversation, conversation_batch
-from frames import write_pcap
 
+from tests.events.conversation import SURICATA_RULES, conversation, conversation_batch
+from tests.events.frames import write_pcap
 from twinwall.events.eve import batch_records
 from twinwall.events.protocol import NAMES
 from twinwall.events.stats import Statistics
@@ -113,7 +113,7 @@ def test_statistics_are_a_part_of_suricata_s(theirs):
 
 
 def test_protocol_names_are_suricata_s(tmp_path):
-    from frames import between, ethernet
+    from tests.events.frames import between, ethernet
 
     protocols = [number for number in range(256) if number not in (1, 2, 6, 17, 58)]
     frames = [ethernet(between("10.0.0.1", "10.0.0.2", number, bytes(24))) for number in protocols]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TOP = 10
 _STATES = tuple(FlowState)
+_STATE_NAMES = tuple(state.value for state in FlowState)
 _REASONS = {int(reason): reason for reason in Reason}
 _TCP_STATE = np.array([_STATES.index(TCP_STATES[state][1]) if state in TCP_STATES else 0 for state in range(256)])
 
@@ -167,7 +168,7 @@ class SummaryBuilder:
 
     def _flow_states(self) -> dict[str, dict[str, int]]:
         seen = np.flatnonzero(self._flows.any(axis=1)).tolist()
-        return {PROTOCOLS[proto]: dict(zip(_STATES, self._flows[proto].tolist(), strict=True)) for proto in seen}
+        return {PROTOCOLS[proto]: dict(zip(_STATE_NAMES, self._flows[proto].tolist(), strict=True)) for proto in seen}
 
 
 def _pair(counts: Counts) -> tuple[int, int]:
