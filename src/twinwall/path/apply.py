@@ -26,6 +26,7 @@ from twinwall.path.table_layout import (
     H_ALERT_LIMIT,
     H_EFFECTS,
     H_FIRST_DEFAULT,
+    H_PROGRAMS,
     INFO_ACTION,
     INFO_FLOW,
     INFO_LOG,
@@ -66,11 +67,12 @@ def apply(
     default = 1 if number >= table_at(rules, H_FIRST_DEFAULT) else 0
     if default and ruled(outcome):
         return outcome | OUT_STOP
-    if program and holds(rules, record, entry, program) == 0:
+    start = table_at(rules, H_PROGRAMS) + program
+    if program and holds(rules, record, entry, start) == 0:
         note(record, TraceEvent.RESIDUAL_FAILED, rule)
         return outcome
     if program and side != NO_SIDE:
-        take_effect(rules, entry, program)
+        take_effect(rules, entry, start)
     outcome |= OUT_MATCHED
     if outcome & OUT_PASSED:
         return outcome

@@ -33,7 +33,6 @@ from twinwall.path.flow_state import (
     TRACK_ESTABLISHED,
     TRACK_QUOTE,
     TRACK_TO_CLIENT,
-    TRACKED_MARKS,
 )
 from twinwall.path.layout import MARK_FRAGMENT, NO_RULE, W_DST_HI, W_SRC_HI, W_STATUS
 from twinwall.path.lookup import (
@@ -74,10 +73,9 @@ def evaluate(rules: Address, record: Address, entry: Address, tracked: int, aler
     `tracked` is the tracker's word, `entry` the packet's entry; for a packet that has none, an entry of zeros, which stays so.
     Matches that are to be reported are appended to `alerts` without the packet's number, at most H_ALERT_LIMIT of them.
     """
-    flags = tracked >> TRACKED_MARKS
     side = NO_SIDE
     if tracked >> 32:
-        side = 1 if flags & TRACK_TO_CLIENT else 0
+        side = 1 if tracked & TRACK_TO_CLIENT else 0
     state = get(entry, E_VERDICT)
     if ((state >> 32) & 0xFF) != FLOW_OPEN:
         return settled(record, state)
@@ -85,11 +83,11 @@ def evaluate(rules: Address, record: Address, entry: Address, tracked: int, aler
     if side != NO_SIDE:
         place = side | ((((state >> (40 + side)) & 1) ^ 1) << 3)
         put(entry, E_VERDICT, state | (1 << (40 + side)))
-    if flags & TRACK_ESTABLISHED:
+    if tracked & TRACK_ESTABLISHED:
         place |= 4
     # Only a packet with the five-tuple of its flow may use, and make, what the flow remembers of it.
     listed = LIST_MANY << LIST_COUNT
-    if side != NO_SIDE and (flags & TRACK_QUOTE) == 0 and ((get(record, W_STATUS) >> 8) & MARK_FRAGMENT) == 0:
+    if side != NO_SIDE and (tracked & TRACK_QUOTE) == 0 and ((get(record, W_STATUS) >> 8) & MARK_FRAGMENT) == 0:
         listed = list_of(rules, record, entry, side)
     if ((listed >> LIST_COUNT) & 7) == LIST_MANY:
         outcome = walk_rows(rules, record, entry, side, place, listed, alerts)

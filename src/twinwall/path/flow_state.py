@@ -1,13 +1,11 @@
 """What the tracker and the rules tell each other about a packet's flow: the tracker's word, and the rules' words of an entry.
 
-`conntrack` sits above `path`, so what both need stands here.  `conntrack.entry` has the whole entry; a test holds them together.
-together.
+`conntrack` sits above `path`, so what both need stands here; `conntrack.entry` has the whole entry and a test compares them.
 """
 
 from __future__ import annotations
 
 # `tracked`: bits 0-7 CtState, 8-15 Direction, 16-31 these marks in place, 32-63 entry index + 1 (0: the packet has no entry).
-TRACKED_MARKS = 0  # the marks below stand where they are in the word
 TRACK_FRESH = 1 << 16  # this packet made the entry, or would have: `settle` must hear its verdict
 TRACK_FULL = 1 << 17  # no room in the table, and nothing to evict
 TRACK_MIDSTREAM = 1 << 18  # TCP without an entry, neither SYN nor RST: the start was not seen
