@@ -115,18 +115,19 @@ def print_addresses(addresses: AddressSet) -> str:
 def _print_negated(addresses: AddressSet) -> str:
     """A set that was written with `!` prints with one, because that decides the rule's type."""
     texts: list[str] = []
-    for own, top, whole in ((addresses.v4, TOP_V4, "0.0.0.0/0"), (addresses.v6, TOP_V6, "::/0")):
-        version = 4 if top == TOP_V4 else 6
+    harmless = ""  # an exclusion that changes nothing
+    for version, own, top, whole in ((4, addresses.v4, TOP_V4, "0.0.0.0/0"), (6, addresses.v6, TOP_V6, "::/0")):
         items = _texts(own, version)
-        gaps = [f"!{gap}" for gap in _texts(complement(own, top), version)]
+        gaps = _texts(complement(own, top), version)
         if own and gaps and len(gaps) <= len(items):
-            texts += gaps
+            texts += [f"!{gap}" for gap in gaps]
         else:
-            texts += items or [f"!{whole}"] * (version == 6 and not any(text[0] == "!" for text in texts))
-    if not any(text[0] == "!" for text in texts):  # an exclusion that changes nothing keeps the mark
-        v4_gaps = _texts(complement(addresses.v4, TOP_V4), 4)
-        texts.append(f"!{v4_gaps[0]}" if v4_gaps and addresses.v4 else "!0.0.0.0/0")
-    return _list(texts)
+            texts += items
+        if own and gaps:
+            harmless = f"!{gaps[0]}"
+        elif not own:
+            harmless = harmless or f"!{whole}"
+    return _list(texts if any(text[0] == "!" for text in texts) else [*texts, harmless])
 
 
 def _texts(intervals: Intervals, version: int) -> list[str]:

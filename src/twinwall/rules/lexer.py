@@ -106,7 +106,7 @@ def _fields_slowly(text: str) -> tuple[list[Field], int]:
 
 def _refuse_count(text: str, fields: list[Field], at: int) -> None:
     if len(fields) < len(FIELDS):
-        raise Mistake(Code.RULE_SYNTAX, f"{FIELDS[len(fields)]} is missing here", min(at, len(text) - 1), at + 1, SHAPE)
+        raise Mistake(Code.RULE_SYNTAX, f"expected {FIELDS[len(fields)]} here", min(at, len(text) - 1), at + 1, SHAPE)
     if len(fields) > len(FIELDS):
         extra = fields[len(FIELDS)]
         raise Mistake(Code.RULE_SYNTAX, f"{extra.text!r} is more than a header has", extra.start, extra.end, SHAPE)
