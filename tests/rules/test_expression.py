@@ -47,13 +47,28 @@ ADDRESSES = [
     "[10.0.0.5,]",
 ]
 PORTS = [
-    "any", "1000", "1000:1002", ":1001", "1002:", ":", "!1001", "[1000,1003]", "[1000:1003,!1001]", "![1000,1001]", "[!1000,!1001]",
-    "[1000,[1001,1002]]", "[any,!1002]", "![!1001]", "01001",
-]  # fmt: skip
+    "any",
+    "1000",
+    "1000:1002",
+    ":1001",
+    "1002:",
+    ":",
+    "!1001",
+    "[1000,1003]",
+    "[1000:1003,!1001]",
+    "![1000,1001]",
+    "[!1000,!1001]",
+    "[1000,[1001,1002]]",
+    "[any,!1002]",
+    "![!1001]",
+    "01001",
+]
 
 
 def test_addresses_match_the_packets_that_suricata_matches(tmp_path):
-    packets = [udp(source, "2001:db8::99" if ":" in source else "192.0.2.1", sport=1000 + at) for at, source in enumerate(SOURCES)]
+    packets = [
+        udp(source, "2001:db8::99" if ":" in source else "192.0.2.1", sport=1000 + at) for at, source in enumerate(SOURCES)
+    ]
     rules = [f"alert udp {text} any -> any any (dsize:1; sid:{at};)" for at, text in enumerate(ADDRESSES, 1)]
     found, _ = alerts(tmp_path, rules, packets)
     variables = Variables(HOME)

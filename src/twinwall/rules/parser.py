@@ -254,7 +254,9 @@ def _unknown(name: str, at: int) -> Mistake:
     if name.lower() in UNSUPPORTED_KEYWORDS:
         hint = "twinwall matches header fields, flow and flowbits; the manual lists its keywords"
         return Mistake(Code.UNSUPPORTED_KEYWORD, f"the keyword `{name}` is not supported yet", at, end, hint)
-    return Mistake(Code.UNKNOWN_KEYWORD, f"`{name}` is not a keyword", at, end, did_you_mean(name, (*KEYWORDS, *UNSUPPORTED_KEYWORDS)))
+    return Mistake(
+        Code.UNKNOWN_KEYWORD, f"`{name}` is not a keyword", at, end, did_you_mean(name, (*KEYWORDS, *UNSUPPORTED_KEYWORDS))
+    )
 
 
 def rule_type(draft: Draft, source: AddressSet, destination: AddressSet) -> RuleType:

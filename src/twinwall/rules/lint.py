@@ -1,0 +1,60 @@
+"""Warnings about a sound policy: rules that do not do what whoever wrote them very likely meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from twinwall.policy.codes import Code
+from twinwall.policy.diagnostic import Diagnostic, Severity
+from twinwall.policy.model import Action, Order, PacketField, Policy, Rule, RuleType
+
+Mirrorable = tuple[frozenset[int] | None, object, object, object, object]
+
+
+def lint(policy: Policy) -> tuple[Diagnostic, ...]:
+    """Every warning, stateless stage first, in the order of the rules."""
+    return (*_stateless(policy.stateless.rules), *_stateful(policy))
+
+
+def _warning(rule: Rule, code: Code, message: str, hint: str) -> Diagnostic:
+    return Diagnostic(Severity.WARNING, code, message, rule.span, hint)
+
+
+def _stateless(rules: tuple[Rule, ...]) -> Iterator[Diagnostic]:
+    """One-way pass and forward rules: the stateful stage sees half of their connections, or none of the replies get by."""
+    present = {_shape(rule) for rule in rules if rule.action is not Action.DROP}
+    for rule in rules:
+        if rule.action is Action.DROP or rule.synthetic:
+            continue
+        if any(condition.field is PacketField.TCP_FLAGS for condition in rule.conditions):
+            message = f"stateless rule {rule.sid} lets packets by for their TCP flags; the other side's packets have others"
+            yield _warning(rule, Code.FLAGS_ONE_WAY, message, "use flags in drop rules, or let the stateful stage decide")
+        elif not rule.bidirectional and _mirror(rule) not in present:
+            message = f"stateless rule {rule.sid} covers one direction only; nothing covers the packets that come back"
+            yield _warning(rule, Code.ASYMMETRIC, message, "write `<>`, or add the rule for the other direction")
+
+
+def _shape(rule: Rule) -> Mirrorable:
+    return (rule.protocols, rule.source, rule.source_ports, rule.destination, rule.destination_ports)
+
+
+def _mirror(rule: Rule) -> Mirrorable:
+    return (rule.protocols, rule.destination, rule.destination_ports, rule.source, rule.source_ports)
+
+
+def _stateful(policy: Policy) -> Iterator[Diagnostic]:
+    """IP-only rules in strict order: they decide the whole flow at its first packet, before earlier rules can match."""
+    if policy.stateful.order is not Order.STRICT:
+        return
+    waiting: Rule | None = None  # an earlier rule that matches from an established connection on
+    for rule in policy.stateful.rules:
+        if rule.flow is not None and rule.flow.established and rule.action is not Action.ALERT:
+            waiting = waiting or rule
+        elif (
+            waiting is not None and rule.type is not RuleType.PACKET and rule.action is not Action.ALERT and not rule.synthetic
+        ):
+            message = (
+                f"rule {rule.sid} asks for addresses and ports alone, so it decides a flow at its first packet,"
+                f" before rule {waiting.sid} above it can match"
+            )
+            yield _warning(rule, Code.SHADOWING_FLOW, message, "add flow:to_server; to judge packet by packet")
