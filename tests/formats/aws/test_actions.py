@@ -1,6 +1,6 @@
 """Custom actions: names are known in the scope that defines them, and in no other."""
 
-from formats.aws.made import custom_action, only, policy, read, refer, stateless, stateless_group, stateless_rule
+from tests.formats.aws.made import custom_action, only, policy, read, refer, stateless, stateless_group, stateless_rule
 
 
 def test_a_policys_custom_action_is_not_known_in_its_groups():

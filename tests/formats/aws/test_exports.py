@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from formats.aws.made import codes, group, only, policy, read, stateless_group
+
+from tests.formats.aws.made import codes, group, only, policy, read, stateless_group
 
 
 @pytest.mark.parametrize("document", [{}, [], 5, {"SecurityGroups": []}, {"Rules": ""}])

@@ -3,10 +3,10 @@
 import copy
 import json
 
-from formats.aws.made import arn, custom_action, group, policy, read, refer, stateless_group, stateless_rule
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.formats.aws.made import arn, custom_action, group, policy, read, refer, stateless_group, stateless_rule
 from twinwall.policy.diagnostic import Severity
 from twinwall.policy.model import Policy
 

@@ -1,7 +1,8 @@
 """MatchAttributes: every mistake in them, each at its place."""
 
 import pytest
-from formats.aws.made import codes, only, stateless, stateless_rule
+
+from tests.formats.aws.made import codes, only, stateless, stateless_rule
 
 PORT = {"FromPort": 1, "ToPort": 2}
 

@@ -1,8 +1,8 @@
 """The FirewallPolicy body: settings, defaults, and every check across members."""
 
 import pytest
-from formats.aws.made import codes, custom_action, only, policy, read
 
+from tests.formats.aws.made import codes, custom_action, only, policy, read
 from twinwall.formats.aws.options import AwsOptions
 from twinwall.policy.model import Action, Exceptional, Order, StatefulDefault, Timeout
 

@@ -1,8 +1,8 @@
 """References to rule groups: priorities, kinds, Regions, numbers, capacities, and the file that an ARN means."""
 
 import pytest
-from formats.aws.made import arn, codes, group, only, policy, read, refer, stateless_group, stateless_rule
 
+from tests.formats.aws.made import arn, codes, group, only, policy, read, refer, stateless_group, stateless_rule
 from twinwall.policy.model import Action
 
 STRICT = {"RuleOrder": "STRICT_ORDER"}

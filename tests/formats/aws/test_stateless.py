@@ -1,8 +1,19 @@
 """Stateless groups: what a rule of the service becomes."""
 
 import pytest
-from formats.aws.made import HOME, codes, custom_action, only, policy, read, refer, stateless, stateless_group, stateless_rule
 
+from tests.formats.aws.made import (
+    HOME,
+    codes,
+    custom_action,
+    only,
+    policy,
+    read,
+    refer,
+    stateless,
+    stateless_group,
+    stateless_rule,
+)
 from twinwall.formats.aws.options import AwsOptions, OtherFragments, Portless
 from twinwall.policy.model import Action, PacketField
 from twinwall.policy.sets import ANY_ADDRESS, ANY_PORT

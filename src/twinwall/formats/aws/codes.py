@@ -164,11 +164,6 @@ class Code(Enum):
         "the service rejects tcp, http, tls, smb, ssh, smtp and dcerpc only; use drop",
     )
     KEYWORD = "aws-keyword", _ERROR, "the service refuses this keyword in a rule group"
-    KEYWORD_LOCAL = (
-        "aws-keyword-local",
-        _WARNING,
-        "the service's guide calls this keyword unsupported; it is judged here all the same",
-    )
     PCRE = "aws-pcre", _ERROR, "the service accepts pcre only beside content, tls.sni, http.host, dns.query or http.uri"
     HEADER = "aws-header", _ERROR, "write it as in a rule: ANY, a CIDR, a port, $NAME, @NAME, or a list in brackets"
     DOMAIN_TARGET = (
@@ -180,16 +175,6 @@ class Code(Enum):
         "aws-domain-unsupported",
         _ERROR,
         "content inspection (TLS SNI, HTTP Host) is not supported yet; replay without this group",
-    )
-    RULE_REFUSED = (
-        "aws-rule-refused",
-        _ERROR,
-        "write one rule on each line: action protocol source port -> destination port (options;)",
-    )
-    ORDER_SYNTHETIC = (
-        "aws-order-synthetic",
-        _WARNING,
-        "domain lists under STRICT_ORDER drop nothing by themselves; choose a default drop action",
     )
 
     def __init__(self, label: str, severity: Severity, hint: str) -> None:

@@ -7,7 +7,7 @@ a policy comes out only if none of them is an error.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from twinwall.formats.aws.codes import Code
 from twinwall.formats.aws.exports import Export, Exports, sort_exports
@@ -125,12 +125,8 @@ def _read_groups(
         if export is not None and reference.stateless:
             first += read_stateless_group(export, findings, options)
         elif export is not None:
-            second += _named(reference, read_stateful_group(export, context, findings, demote=reference.demote))
+            second += read_stateful_group(export, context, findings, demote=reference.demote)
     return first, second
-
-
-def _named(reference: Reference, rules: Sequence[Rule]) -> list[Rule]:
-    return [replace(rule, group=reference.name) for rule in rules]
 
 
 def _warn_unused(exports: Exports, references: Sequence[Reference], findings: Findings) -> None:

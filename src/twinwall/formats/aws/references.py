@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twinwall.formats.aws.arn import Arn, parse_arn
 from twinwall.formats.aws.codes import Code
@@ -105,7 +105,7 @@ def _check_arn(reference: Reference, region: str, findings: Findings) -> None:
 
 
 def resolve(reference: Reference, exports: Exports, findings: Findings) -> Export | None:
-    """The file a reference means; None after a diagnostic."""
+    """The file a reference means, under the name that the reference uses; None after a diagnostic."""
     found = exports.candidates(reference.arn_text, stateless=reference.stateless)
     if len(found) > 1:
         files = ", ".join(each.root.document.name for each in found)
@@ -120,7 +120,7 @@ def resolve(reference: Reference, exports: Exports, findings: Findings) -> Expor
         message = f"the rule group {reference.name} is {held}, the policy uses it as {wanted}"
         findings.add(Code.GROUP_TYPE, export.root, message)
         return None
-    return export
+    return replace(export, name=reference.name)
 
 
 def _missing(reference: Reference, findings: Findings) -> None:

@@ -74,11 +74,13 @@ def _read_rules(
     source: Value, group: str, custom: Mapping[str, str], findings: Findings, options: AwsOptions
 ) -> dict[int, list[Rule]]:
     ranked: dict[int, list[Rule]] = {}
+    taken: set[int | None] = set()
     for entry in findings.items(source, "StatelessRules", dict):
         holder = findings.required(entry, "Priority")
         priority = findings.integer(holder, "Priority", 1, 65535, Code.PRIORITY_RANGE)
-        if priority in ranked and holder is not None:
+        if priority is not None and priority in taken and holder is not None:
             findings.add(Code.PRIORITY_TWICE, holder, f"the priority {priority} stands twice in the group {group}")
+        taken.add(priority)
         definition = findings.required(entry, "RuleDefinition")
         if definition is None or not findings.typed(definition, dict, "RuleDefinition"):
             continue

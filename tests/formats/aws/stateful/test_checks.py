@@ -1,7 +1,8 @@
 """What the service refuses in rules, rule by rule."""
 
 import pytest
-from formats.aws.made import codes, only, strings
+
+from tests.formats.aws.made import codes, only, strings
 
 PLAIN = "pass tcp any any -> any any (%s)"
 

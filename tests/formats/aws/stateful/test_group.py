@@ -1,8 +1,8 @@
 """Stateful groups: one body, its order, and its rules."""
 
 import pytest
-from formats.aws.made import codes, group, only, policy, read, refer, source, strings
 
+from tests.formats.aws.made import group, only, policy, read, refer, source, strings
 from twinwall.policy.model import Action, RuleType
 
 

@@ -12,10 +12,6 @@ from twinwall.formats.aws.stateful.variables import EXTERNAL, HOME, GroupVariabl
 from twinwall.policy.model import Order
 
 REFUSED = frozenset({"dataset", "datarep", "iprep", "lua", "luajit", "filestore"})
-UNSUPPORTED = frozenset(
-    {"threshold", "detection_filter", "tag", "filename", "fileext", "filemagic", "filemd5", "filesha1", "filesha256"}
-)
-TRACKED_BITS = frozenset({"xbits", "hostbits"})
 REJECTED = frozenset({"tcp", "http", "tls", "smb", "ssh", "smtp", "dcerpc"})
 PCRE_COMPANIONS = frozenset({"content", "tls.sni", "http.host", "dns.query", "http.uri"})
 ORDERED_BY_LINE = ("priority", "classtype")
@@ -26,16 +22,12 @@ GEOIP = re.compile(r"(?:src|dst|any|both)(?:\s*,\s*!?[A-Z]{2})+")
 
 @dataclass
 class RuleChecks:
-    """Checks the rules of one group.
-
-    `unknown` are the places of keywords that the rule parser refuses; `keywords`, those refused here.
-    """
+    """Checks the rules of one group; `keywords` are the places of keywords refused here."""
 
     group: str
     order: Order
     variables: GroupVariables
     findings: Findings
-    unknown: frozenset[int] = frozenset()
     generated: bool = False
     keywords: set[int] = field(default_factory=set)
     sids: dict[int, int] = field(default_factory=dict)
@@ -100,6 +92,3 @@ class RuleChecks:
         if option.name in REFUSED or not known:
             self.keywords.add(option.index)
             self._add(Code.KEYWORD, sheet, line, f"{option.name}:{option.value[:40]}", option)
-        tracked = option.name in TRACKED_BITS and "track" in option.value
-        if (option.name in UNSUPPORTED or tracked) and option.index not in self.unknown:
-            self._add(Code.KEYWORD_LOCAL, sheet, line, f"the keyword {option.name}", option)

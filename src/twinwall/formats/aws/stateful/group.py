@@ -48,7 +48,7 @@ def read_stateful_group(
     rules = _read_source(source, export, variables, context, findings)
     if demote:
         rules = [replace(rule, action=Action.ALERT) if rule.action in (Action.DROP, Action.REJECT) else rule for rule in rules]
-    return tuple(replace(rule, group=export.name) for rule in rules)
+    return tuple(rules)
 
 
 def _check_order(body: Value, export: Export, order: Order, findings: Findings) -> None:

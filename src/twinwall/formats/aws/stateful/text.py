@@ -63,8 +63,7 @@ class GroupParser:
         parser = RuleParser(Variables(definitions))
         given = (Located(prepared.text, sheet.what, number) for number, prepared in lines.items())
         parsed = parser.read(given, Where.STATEFUL, self.group)
-        unknown = {_at(each, lines) for each in parsed.diagnostics if each.code in ABOUT_KEYWORDS}
-        checks = RuleChecks(self.group, self.order, self.variables, self.findings, frozenset(unknown), generated=self.generated)
+        checks = RuleChecks(self.group, self.order, self.variables, self.findings, generated=self.generated)
         checks.check(sheet)
         for each in parsed.diagnostics:
             if each.code not in ASKED_HERE and not (each.code in ABOUT_KEYWORDS and _at(each, lines) in checks.keywords):
