@@ -15,16 +15,19 @@ from twinwall.path.wire import be16
 
 VERSION_MASK, VERSION_PPTP = 7, 1
 PROTOCOL_PPP = 0x880B
+PPTP_BYTES = 8  # up to the call; a shorter header is taken for plain GRE
 NO_TUPLE = 0xFFFFFFFF
 
 
 def gre_ports(cursor: Address, stop: Address) -> int:
     """The part of the key that GRE adds, in the place of the ports; `NO_TUPLE` if the header makes no tuple."""
     if cursor + 4 > stop:
-        return NO_TUPLE
+        return 0
     if (be16(cursor, 0) & VERSION_MASK) != VERSION_PPTP:
         return 0
-    if be16(cursor, 2) != PROTOCOL_PPP or cursor + 8 > stop:
+    if cursor + PPTP_BYTES > stop:
+        return 0
+    if be16(cursor, 2) != PROTOCOL_PPP:
         return NO_TUPLE
     return be16(cursor, 6) << 16
 

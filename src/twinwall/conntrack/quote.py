@@ -76,8 +76,6 @@ def quoted_key(cursor: Address, stop: Address, protocol: int, version: int) -> i
             return NO_KEY
         return key | be16(cursor, 4) | (load_u8(cursor, 1) << 16) | (load_u8(cursor, 0) << 24)
     if protocol == GRE:
-        if cursor + 4 > stop:
-            return NO_KEY
         ports = gre_ports(cursor, stop)
         return NO_KEY if ports == NO_TUPLE else key | ports
     if cursor > stop:

@@ -105,10 +105,10 @@ def begin_sctp(table: Address, entry: Address, packet: Address, end: Address, re
             if tag != 0 or cursor + 4 + INIT_BYTES > stop:
                 return REFUSED
             put(entry, E_R_END, be32(cursor, 4))
+        elif kind == _SHUTDOWN_ACK:
+            put(entry, E_R_END, tag)  # out of the blue: the answer carries the tag back (section 8.4)
         elif kind == _HEARTBEAT:
             put(entry, E_O_END, tag)
-        else:
-            put(entry, E_R_END, tag)
         cursor = cursor + chunk_size(cursor)
     return PASSED
 

@@ -35,6 +35,7 @@ from twinwall.conntrack.related import track_error
 from twinwall.conntrack.tcp import SegmentKind
 from twinwall.conntrack.tcp_step import NO_KIND, segment_kind
 from twinwall.conntrack.tuples import forward_key, hash_record, reverse_key
+from twinwall.conntrack.udp import udplite_checksum
 from twinwall.path.flow_state import TRACK_FRESH, TRACK_FULL, TRACK_MIDSTREAM, TRACK_TO_CLIENT
 from twinwall.path.layout import (
     GRE,
@@ -43,6 +44,7 @@ from twinwall.path.layout import (
     MARK_LATER_FRAGMENT,
     MARK_TRANSPORT,
     TCP,
+    UDPLITE,
     W_HEADER,
     W_KEY,
     W_PLACE,
@@ -107,6 +109,8 @@ def track_special(table: Address, packet: Address, end: Address, record: Address
     if (marks & MARK_LATER_FRAGMENT) != 0 or ((marks & MARK_TRANSPORT) == 0 and needs_transport(proto) != 0):
         return refuse(table, 0, 0)
     if proto == NO_NEXT_HEADER and version == 6:
+        return refuse(table, 0, 0)
+    if proto == UDPLITE and udplite_checksum(packet, end, record) == 0:
         return refuse(table, 0, 0)
     if proto == ICMP or proto == ICMP6:
         if (proto == ICMP and version != 4) or (proto == ICMP6 and version != 6):

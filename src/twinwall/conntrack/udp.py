@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from twinwall.conntrack.entry import E_DEADLINE, E_O_END, E_STATUS, ST_ASSURED, ST_SEEN_REPLY
 from twinwall.conntrack.outcome import PASSED
+from twinwall.path.layout import W_PLACE
 from twinwall.path.primitives import Address, get, put
+from twinwall.path.wire import be16
 
 STREAM_AFTER = 2_000_000_000
 
@@ -28,3 +30,9 @@ def step_udp(entry: Address, now: int, single: int, stream: int) -> int:
         put(entry, E_STATUS, status | ST_ASSURED)
     put(entry, E_DEADLINE, now + timeout)
     return PASSED
+
+
+def udplite_checksum(packet: Address, end: Address, record: Address) -> int:
+    """The checksum field of a UDP-Lite header, which must not be 0 (RFC 3828 section 3.1)."""
+    header = packet + ((get(record, W_PLACE) >> 16) & 0xFFFF)
+    return 0 if header + 8 > end else be16(header, 6)
