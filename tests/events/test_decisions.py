@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.events.batches import START, batch, decision, rule, tcp_record
 from twinwall.engine.batch import COLUMNS, RuleBook
 from twinwall.events.decisions import HEADER, csv_rows, open_decisions, seconds_text
-from twinwall.events.sink import OutputError
+from twinwall.events.sink import OutputError, Sink
 from twinwall.path.layout import MARK_IP, MARK_PORTS, NO_RULE
 from twinwall.path.reason import CtState, Direction, Reason, StageName, Verdict
 
@@ -142,3 +142,19 @@ def test_a_full_disk_is_told_while_writing_parquet(tmp_path):
     link.symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left"), open_decisions(link) as writer:
         writer.write(batch([decision(timestamp=START)], [tcp_record()]))
+
+
+def test_a_disk_that_fills_up_leaves_no_half_of_a_parquet_file(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+
+    def full(self: Sink, data: bytes) -> int:
+        raise OutputError.of(self.path, OSError(28, "No space left on device"))
+
+    def filled_up() -> None:
+        with open_decisions(tmp_path / "d.parquet") as writer:
+            writer.write(batch([decision()], [tcp_record()]))
+            monkeypatch.setattr(Sink, "write", full)
+
+    with pytest.raises(OutputError, match="No space left"):
+        filled_up()
+    assert list(tmp_path.iterdir()) == []

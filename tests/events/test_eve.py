@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 
 from tests.events.conversation import conversation_batch
 from twinwall.events.eve import EveWriter, batch_records
+from twinwall.events.sink import OutputError
 
 
 def test_records_follow_their_packets_and_a_packet_s_alerts_come_before_its_drop():
@@ -36,3 +38,10 @@ def test_an_interrupted_run_leaves_no_file(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_at_the_end_is_told():
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    with pytest.raises(OutputError, match="No space left"), EveWriter("/dev/full"):
+        pass

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -123,3 +125,27 @@ def test_a_folder_that_may_not_be_written_is_named_with_a_remedy(tmp_path):
 )
 def test_every_refusal_has_a_remedy(number, remedy):
     assert remedy in OutputError.of("out", OSError(number, os.strerror(number))).remedy
+
+
+def test_a_reader_that_went_away_is_told(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    sink = Sink(pipe)
+    os.close(reader)
+    with pytest.raises(OutputError, match="went away"):
+        sink.write(b"x")
+    sink.discard()
+    assert pipe.is_fifo()
+
+
+def test_standard_output_that_cannot_be_flushed_is_told(monkeypatch):
+    class Gone(io.BytesIO):
+        def flush(self) -> None:
+            raise BrokenPipeError(32, os.strerror(32))
+
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=Gone()))
+    sink = Sink("-")
+    for complete in (sink.flush, sink.commit):
+        with pytest.raises(OutputError, match="-: Broken pipe"):
+            complete()

@@ -56,3 +56,10 @@ def test_malformed_packets_fragments_and_reused_tuples():
     assert stats["ips"]["drop_reason"]["decode_error"] == 1
     assert stats["defrag"] == {"ipv4": {"fragments": 1, "reassembled": 0}, "ipv6": {"fragments": 0, "reassembled": 1}}
     assert (stats["flow"]["tcp_reuse"], stats["flow"]["end"]["state"]["closed"]) == (1, 1)
+
+
+def test_connections_that_end_after_the_last_packet_are_counted():
+    statistics = Statistics()
+    statistics.add(batch([], [], flows=[{"proto": 17}, {"proto": 47}]))
+    flow = statistics.record()["stats"]["flow"]
+    assert (flow["total"], flow["udp"], flow["end"]["state"]["new"]) == (2, 1, 2)

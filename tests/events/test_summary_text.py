@@ -9,6 +9,9 @@ import pytest
 from rich.console import Console
 
 from tests.events.test_summary import example
+from twinwall.engine.batch import RuleBook
+from twinwall.events.counters import Counters
+from twinwall.events.summary import SummaryBuilder
 from twinwall.events.summary_text import duration_text, size_text
 
 
@@ -73,3 +76,10 @@ def test_sizes_and_durations():
 def test_the_data_needs_no_terminal_library():
     code = "import sys, twinwall.events.summary; sys.exit('rich' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_did_not_happen_is_not_printed():
+    stream = io.StringIO()
+    empty = SummaryBuilder(RuleBook()).finish(Counters.empty(RuleBook()), elapsed=0.25)
+    empty.render(Console(file=stream, width=80))
+    assert stream.getvalue() == "0 packets, 0 B\nreplayed in 0.25 s, 0 packets/s\n"

@@ -147,20 +147,14 @@ class _SinkFile(RawIOBase):
     def __init__(self, sink: Sink) -> None:
         super().__init__()
         self._sink = sink
-        self._position = 0
         self.abandoned = False
 
     def writable(self) -> bool:
         return True
 
-    def tell(self) -> int:
-        return self._position
-
     def write(self, data: Buffer, /) -> int:
         view = memoryview(data).cast("B")
-        written = len(view) if self.abandoned else self._sink.write(view)
-        self._position += written
-        return written
+        return len(view) if self.abandoned else self._sink.write(view)
 
 
 def _parquet(path: str) -> Any:  # noqa: ANN401 - a module
