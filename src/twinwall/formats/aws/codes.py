@@ -115,7 +115,7 @@ class Code(Enum):
     HOME_NET_UNKNOWN = (
         "aws-home-net-unknown",
         _WARNING,
-        "give the VPC's CIDR (switch `home_net`), or set HOME_NET in the policy's PolicyVariables",
+        "give the VPC's CIDR (`--home-net`, in Python `home_net`), or set HOME_NET in the policy's PolicyVariables",
     )
     BAD_ADDRESS = "aws-bad-address", _ERROR, "write an address or a CIDR such as 10.0.0.0/8 or 2001:db8::/48"
     # Stateless rule groups.

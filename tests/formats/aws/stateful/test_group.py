@@ -63,10 +63,11 @@ def test_flowbits_are_named_in_order_of_appearance():
 
 
 def test_a_string_larger_than_two_million_bytes():
-    line = "pass ip any any -> any any (sid:%d;)"
-    text = "\n".join(line % number for number in range(1, 48_000))
-    assert strings(text).policy is not None
-    only(strings(text + "\n#" + "é" * 120_000), "aws-rules-size")
+    rules = "\n".join(f"pass ip any any -> any any (sid:{number};)" for number in range(1, 1_001))
+    filling = "\n#" + "é" * 979_000  # two bytes each
+    size = len((rules + filling).encode())
+    assert len(strings(rules + filling + "x" * (2_000_000 - size)).policy.stateful.rules) == 1_000
+    only(strings(rules + filling + "x" * (2_000_001 - size)), "aws-rules-size")
 
 
 def test_a_domain_list_is_refused_by_name():
