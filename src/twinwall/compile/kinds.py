@@ -26,11 +26,10 @@ BARE_KEYS, TCP_KEYS, ICMP_KEYS, ICMP6_KEYS, KEYS = 0, 256, 512, 512 + 65536, 512
 
 @dataclass(frozen=True)
 class KindTable:
-    """`forms`: how a protocol makes a key; `rows`: row number by key; `protocols`: row of what accepts any packet of it."""
+    """`forms`: how a protocol makes a key; `rows`: row number by key."""
 
     forms: NDArray[np.uint64]
     rows: NDArray[np.uint32]
-    protocols: NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,14 @@ def compile_kinds(entries: Sequence[Entry], pool: RowPool) -> KindTable:
     rows = pool.add(cells, intervals_of(which, accepted))
     messages = 512 + (type_class[:, None] * len(codes) + code_class[None, :]).reshape(-1)
     keys = np.concatenate((rows[:512], rows[messages], rows[messages + len(types) * len(codes)]))
-    return KindTable(_forms(), keys, pool.add(256, intervals_of(which, [each.accepts_protocols() for each in kinds])))
+    return KindTable(_forms(), keys)
+
+
+def compile_protocols(entries: Sequence[Entry], pool: RowPool) -> NDArray[np.uint32]:
+    """256 row numbers: what accepts some packet of the protocol, whatever else it asks of it."""
+    numbers: dict[_Kind, int] = {}
+    which = [numbers.setdefault(_kind(each), len(numbers)) for each in entries]
+    return pool.add(256, intervals_of(which, [each.accepts_protocols() for each in numbers]))
 
 
 def _kind(entry: Entry) -> _Kind:

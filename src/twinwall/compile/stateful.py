@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twinwall.compile.contexts import compile_flows
 from twinwall.compile.defaults import default_rules
 from twinwall.compile.entries import entries_of
+from twinwall.compile.kinds import compile_protocols
+from twinwall.compile.order import search_order
 from twinwall.compile.residual import EFFECTS, Programs
-from twinwall.compile.table import RuleTable, assemble, compile_fields
+from twinwall.compile.table import Builder, RuleTable
 from twinwall.path.reason import Reason
 from twinwall.path.table_layout import (
     ACTION_ALERT,
@@ -24,9 +25,13 @@ from twinwall.path.table_layout import (
     H_EFFECTS,
     H_FIRST_DEFAULT,
     H_FLOWS,
+    H_INFO,
+    H_ORDER,
+    H_PROGRAM_OF,
     H_PROGRAMS,
     H_PROTOCOLS,
     H_ROW_CACHE,
+    H_SCRATCH,
     INFO_FLOW,
     INFO_LOG,
     INFO_REASON_SHIFT,
@@ -50,28 +55,33 @@ def compile_stateful(stage: StatefulStage, flowbits: Sequence[str], alert_limit:
     defaults = default_rules(stage.default)
     rules = stage.rules + tuple(each.rule for each in defaults)
     entries = entries_of(rules)
+    order = search_order(entries)
+    searched = [entries[place] for place in order]
+    builder = Builder(len(entries))
+    builder.tuple_fields(searched)
+    builder.packet_fields(entries)
     programs = Programs(flowbits)
     reasons = [_reason(each) for each in stage.rules] + [each.reason for each in defaults]
-    info = np.zeros(2 * len(entries), np.uint64)
-    info[0::2] = [_info(each.rule, reasons[each.index]) | each.index << INFO_RULE_SHIFT for each in entries]
-    info[1::2] = [programs.add(each.rule) for each in entries]
-    fields = compile_fields(entries)
-    flows = compile_flows(entries, fields.pool)
+    infos = [_info(each.rule, reasons[each.index]) | each.index << INFO_RULE_SHIFT for each in entries]
+    builder.sections |= {
+        H_INFO: np.array(infos, np.uint64),
+        H_FLOWS: compile_flows(entries, builder.rows),
+        H_PROTOCOLS: compile_protocols(searched, builder.rows),
+        H_ORDER: order.astype(np.uint32),
+        H_SCRATCH: np.zeros(builder.rows.summaries + builder.rows.words, np.uint64),
+        H_PROGRAM_OF: np.array([programs.add(each.rule) for each in entries], np.uint32),
+        H_PROGRAMS: np.array(programs.words, np.uint64),
+    }
     bits = max(1, (len(entries) - 1).bit_length())
-    numbers = {
+    builder.numbers |= {
         H_FIRST_DEFAULT: sum(each.index < len(stage.rules) for each in entries),
         H_ALERT_LIMIT: alert_limit,
         H_CANDIDATE_BITS: bits,
         H_CANDIDATE_LIMIT: min(LIST_LENGTH, LIST_BITS // bits),
-        H_ROW_CACHE: 1 if fields.pool.rows < 1 << 16 else 0,
+        H_ROW_CACHE: 1 if builder.rows.rows < 1 << 16 else 0,
         H_EFFECTS: 1 if any(each.kind in EFFECTS for rule in rules for each in rule.flowbits) else 0,
     }
-    sections: dict[int, NDArray[np.generic]] = {
-        H_FLOWS: flows,
-        H_PROTOCOLS: fields.kinds.protocols,
-        H_PROGRAMS: np.array(programs.words, np.uint64),
-    }
-    return RuleTable(assemble(fields, info, numbers, sections), rules)
+    return RuleTable(builder.words(), rules)
 
 
 def _covers_flow(rule: Rule) -> bool:

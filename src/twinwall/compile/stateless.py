@@ -7,8 +7,9 @@ import numpy as np
 from twinwall.compile.contexts import CONTEXT_FIELDS
 from twinwall.compile.entries import entries_of
 from twinwall.compile.kinds import KIND_FIELDS
-from twinwall.compile.table import RuleTable, assemble, compile_fields
-from twinwall.path.table_layout import ACTION_DROP, ACTION_FORWARD, ACTION_PASS, H_DEFAULT, INFO_RULE_SHIFT
+from twinwall.compile.order import search_order
+from twinwall.compile.table import Builder, RuleTable
+from twinwall.path.table_layout import ACTION_DROP, ACTION_FORWARD, ACTION_PASS, H_DEFAULT, H_INFO, INFO_RULE_SHIFT
 from twinwall.policy.model import Action, StatelessStage
 
 STATELESS_ACTIONS = {Action.PASS: ACTION_PASS, Action.DROP: ACTION_DROP, Action.FORWARD: ACTION_FORWARD}
@@ -22,9 +23,14 @@ def compile_stateless(stage: StatelessStage) -> RuleTable:
         assert not foreign, f"the stateless stage cannot ask for {foreign}: the reader refuses such rules"
         assert rule.flow is None, "the stateless stage knows no flows: the reader refuses such rules"
         assert not rule.flowbits, "the stateless stage knows no flows: the reader refuses such rules"
-    entries = entries_of(stage.rules)
-    info = np.zeros(2 * len(entries), np.uint64)
-    info[0::2] = [STATELESS_ACTIONS[each.rule.action] | each.index << INFO_RULE_SHIFT for each in entries]
+    written = entries_of(stage.rules)
+    entries = [written[place] for place in search_order(written)]
+    builder = Builder(len(entries))
+    builder.tuple_fields(entries)
+    builder.packet_fields(entries)
+    infos = [STATELESS_ACTIONS[each.rule.action] | each.index << INFO_RULE_SHIFT for each in entries]
+    builder.sections[H_INFO] = np.array(infos, np.uint64)
     other = stage.fragments if stage.other_fragments is None else stage.other_fragments
-    defaults = STATELESS_ACTIONS[stage.default] | STATELESS_ACTIONS[stage.fragments] << 8 | STATELESS_ACTIONS[other] << 16
-    return RuleTable(assemble(compile_fields(entries), info, {H_DEFAULT: defaults}, {}), stage.rules)
+    actions = [STATELESS_ACTIONS[each] for each in (stage.default, stage.fragments, other)]
+    builder.numbers[H_DEFAULT] = actions[0] | actions[1] << 8 | actions[2] << 16
+    return RuleTable(builder.words(), stage.rules)

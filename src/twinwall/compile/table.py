@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twinwall.compile.addresses import AddressTable, compile_addresses
+from twinwall.compile.addresses import compile_addresses
 from twinwall.compile.contexts import compile_contexts
 from twinwall.compile.entries import Entry
-from twinwall.compile.kinds import KindTable, compile_kinds
+from twinwall.compile.kinds import compile_kinds
+from twinwall.compile.pages import PagePool
 from twinwall.compile.ports import compile_ports
 from twinwall.compile.rows import RowPool
 from twinwall.path.table_layout import (
@@ -21,9 +22,9 @@ from twinwall.path.table_layout import (
     H_DESTINATION_NODES,
     H_DESTINATION_PORTS,
     H_ENTRIES,
-    H_INFO,
     H_KIND_ROWS,
     H_KINDS,
+    H_PAGES,
     H_ROWS,
     H_SOURCE_INDEX,
     H_SOURCE_NODES,
@@ -52,70 +53,53 @@ class RuleTable:
         return int(self.words[word])
 
 
-@dataclass(frozen=True)
-class Fields:
-    """The lookup structures of one stage, and the pool that holds the rows they point to."""
+class Builder:
+    """A table in the making: the rows, blocks and pages that its sections share, and the sections so far."""
 
-    pool: RowPool
-    source: AddressTable
-    destination: AddressTable
-    source_ports: NDArray[np.uint32]
-    destination_ports: NDArray[np.uint32]
-    kinds: KindTable
-    contexts: NDArray[np.uint32]
+    def __init__(self, entries: int) -> None:
+        self.rows = RowPool(entries)
+        self.sections: dict[int, NDArray[np.generic]] = {}
+        self.numbers: dict[int, int] = {H_ENTRIES: entries, H_STEPS: 0}
+        self._pages = PagePool()
 
+    def paged(self, section: int, values: NDArray[np.uint32]) -> None:
+        """Add an array as pages, and its directory as a section."""
+        self.sections[section] = self._pages.add(values)
 
-def compile_fields(entries: Sequence[Entry]) -> Fields:
-    """What both stages look at."""
-    pool = RowPool(len(entries))
-    return Fields(
-        pool,
-        compile_addresses([each.source for each in entries], pool),
-        compile_addresses([each.destination for each in entries], pool),
-        compile_ports([each.source_ports for each in entries], pool),
-        compile_ports([each.destination_ports for each in entries], pool),
-        compile_kinds(entries, pool),
-        compile_contexts(entries, pool),
-    )
+    def tuple_fields(self, entries: Sequence[Entry]) -> None:
+        """Addresses and ports."""
+        source = compile_addresses([each.source for each in entries], self.rows)
+        destination = compile_addresses([each.destination for each in entries], self.rows)
+        self.numbers[H_STEPS] = max(source.steps, destination.steps)
+        self.paged(H_SOURCE_INDEX, source.index)
+        self.sections[H_SOURCE_NODES] = source.nodes
+        self.paged(H_DESTINATION_INDEX, destination.index)
+        self.sections[H_DESTINATION_NODES] = destination.nodes
+        self.paged(H_SOURCE_PORTS, compile_ports([each.source_ports for each in entries], self.rows))
+        self.paged(H_DESTINATION_PORTS, compile_ports([each.destination_ports for each in entries], self.rows))
 
+    def packet_fields(self, entries: Sequence[Entry]) -> None:
+        """Protocol with flags or ICMP type; fragment, version and interface."""
+        kinds = compile_kinds(entries, self.rows)
+        self.sections[H_KINDS] = kinds.forms
+        self.paged(H_KIND_ROWS, kinds.rows)
+        self.paged(H_CONTEXTS, compile_contexts(entries, self.rows))
 
-def assemble(fields: Fields, info: Words, numbers: Mapping[int, int], extra: Mapping[int, NDArray[np.generic]]) -> Words:
-    """The table.  `info`: two words for each entry; `numbers` and `extra`: further header words and sections, by H_*."""
-    pool = fields.pool
-    sections: dict[int, NDArray[np.generic]] = {
-        H_SOURCE_INDEX: fields.source.index,
-        H_SOURCE_NODES: fields.source.nodes,
-        H_DESTINATION_INDEX: fields.destination.index,
-        H_DESTINATION_NODES: fields.destination.nodes,
-        H_SOURCE_PORTS: fields.source_ports,
-        H_DESTINATION_PORTS: fields.destination_ports,
-        H_KINDS: fields.kinds.forms,
-        H_KIND_ROWS: fields.kinds.rows,
-        H_CONTEXTS: fields.contexts,
-        H_INFO: info,
-        **extra,
-        H_ROWS: pool.row_words(),
-        H_BLOCKS: pool.block_words(),
-    }
-    header = np.zeros(HEADER_WORDS, np.uint64)
-    fixed = {
-        H_ENTRIES: len(info) // 2,
-        H_WORDS: pool.words,
-        H_SUMMARIES: pool.summaries,
-        H_STRIDE: pool.stride,
-        H_STEPS: max(fields.source.steps, fields.destination.steps),
-        **numbers,
-    }
-    for word, value in fixed.items():
-        header[word] = value
-    parts = [header]
-    place = HEADER_WORDS
-    for word, content in sections.items():
-        header[word] = place
-        padded = _words(content)
-        parts.append(padded)
-        place += len(padded)
-    return np.concatenate(parts)
+    def words(self) -> Words:
+        """The table."""
+        rows = self.rows
+        sections = {**self.sections, H_PAGES: self._pages.words(), H_ROWS: rows.row_words(), H_BLOCKS: rows.block_words()}
+        numbers = {**self.numbers, H_WORDS: rows.words, H_SUMMARIES: rows.summaries, H_STRIDE: rows.stride}
+        header = np.zeros(HEADER_WORDS, np.uint64)
+        for word, value in numbers.items():
+            header[word] = value
+        parts = [header]
+        place = HEADER_WORDS
+        for word, content in sections.items():
+            header[word] = place
+            parts.append(_words(content))
+            place += len(parts[-1])
+        return np.concatenate(parts)
 
 
 def _words(content: NDArray[np.generic]) -> Words:

@@ -15,6 +15,7 @@ from twinwall.path.flow_state import (
     FLOW_PASS,
     FLOW_REJECT,
 )
+from twinwall.path.lookup import half_word
 from twinwall.path.primitives import Address, get, note, put, table_at
 from twinwall.path.reason import Reason, Verdict
 from twinwall.path.residual import holds, take_effect
@@ -26,6 +27,7 @@ from twinwall.path.table_layout import (
     H_ALERT_LIMIT,
     H_EFFECTS,
     H_FIRST_DEFAULT,
+    H_PROGRAM_OF,
     H_PROGRAMS,
     INFO_ACTION,
     INFO_FLOW,
@@ -51,15 +53,7 @@ ALERT_ROW_WORDS = 8
 
 
 def apply(
-    rules: Address,
-    record: Address,
-    entry: Address,
-    side: int,
-    number: int,
-    info: int,
-    program: int,
-    outcome: int,
-    alerts: Address,
+    rules: Address, record: Address, entry: Address, side: int, number: int, info: int, outcome: int, alerts: Address
 ) -> int:
     """Entry `number` accepts the packet's header: what is known after it."""
     rule = info >> INFO_RULE_SHIFT
@@ -67,6 +61,7 @@ def apply(
     default = 1 if number >= table_at(rules, H_FIRST_DEFAULT) else 0
     if default and ruled(outcome):
         return outcome | OUT_STOP
+    program = half_word(rules, table_at(rules, H_PROGRAM_OF), number)
     start = table_at(rules, H_PROGRAMS) + program
     if program and holds(rules, record, entry, start) == 0:
         note(record, TraceEvent.RESIDUAL_FAILED, rule)

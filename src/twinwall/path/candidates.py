@@ -1,30 +1,35 @@
-"""What a flow remembers of the rules: the entries that one side's five-tuple leaves, or at least the rows of the five-tuple.
+"""Which entries a packet's five-tuple leaves, in the order of the rules; and what a flow remembers of it.
 
 Addresses, ports and protocol are the same in every packet of a side, and few entries accept all five.  So the first packet
 searches, and later ones look only at what may differ: flags, ICMP type, context, direction and state.
 
     a list   valid:1 at bit 63, count:3 at 60, then entry numbers of H_CANDIDATE_BITS each; count 7: more than a list holds
+
+Rows are searched in search order, rules apply in theirs: the table's scratch bits turn one into the other.
 """
 
 from __future__ import annotations
 
 from twinwall.path.flow_state import E_CACHE_O, E_CANDIDATE_O
 from twinwall.path.layout import W_DST_HI, W_KEY, W_SRC_HI
-from twinwall.path.lookup import NO_ENTRY, address_row, half_word, port_row, row_at, scan
-from twinwall.path.primitives import Address, get, put, table_at
+from twinwall.path.lookup import address_row, block_word, four_blocks, four_words, half_word, port_row, row_at
+from twinwall.path.primitives import Address, get, put, table_at, trailing_zeros
 from twinwall.path.table_layout import (
     H_CANDIDATE_BITS,
     H_CANDIDATE_LIMIT,
     H_DESTINATION_INDEX,
     H_DESTINATION_PORTS,
+    H_ORDER,
     H_PROTOCOLS,
     H_ROW_CACHE,
+    H_SCRATCH,
     H_SOURCE_INDEX,
     H_SOURCE_PORTS,
     H_STEPS,
-    H_WORDS,
+    H_SUMMARIES,
 )
 
+NO_ENTRY = 0xFFFFFFFF
 LIST_VALID = 1 << 63
 LIST_COUNT = 60
 LIST_MANY = 7
@@ -35,33 +40,92 @@ def list_of(rules: Address, record: Address, entry: Address, side: int) -> int:
     kept = get(entry, E_CANDIDATE_O + side)
     if kept:
         return kept
-    steps = table_at(rules, H_STEPS)
-    source = address_row(rules, record, W_SRC_HI, H_SOURCE_INDEX, steps)
-    destination = address_row(rules, record, W_DST_HI, H_DESTINATION_INDEX, steps)
-    sport = port_row(rules, record, 0, H_SOURCE_PORTS)
-    dport = port_row(rules, record, 16, H_DESTINATION_PORTS)
-    if table_at(rules, H_ROW_CACHE):
-        put(entry, E_CACHE_O + side, source | (destination << 16) | (sport << 32) | (dport << 48))
-    kept = LIST_VALID | list_candidates(
-        rules, record, row_at(rules, source), row_at(rules, destination), row_at(rules, sport), row_at(rules, dport)
-    )
+    count = collect(rules, record, entry, side, 0)
+    limit = table_at(rules, H_CANDIDATE_LIMIT)
+    bits = table_at(rules, H_CANDIDATE_BITS)
+    kept = LIST_VALID | ((count if count <= limit else LIST_MANY) << LIST_COUNT)
+    place = 0
+    number = take_first(rules)
+    while number != NO_ENTRY:
+        if count <= limit:
+            kept |= number << place
+            place += bits
+        number = take_first(rules)
     put(entry, E_CANDIDATE_O + side, kept)
     return kept
 
 
-def list_candidates(rules: Address, record: Address, source: int, destination: int, sport: int, dport: int) -> int:
-    """Count and numbers of the entries that accept the packet's protocol and lie in the four rows of its five-tuple."""
-    protocol = row_at(rules, half_word(rules, table_at(rules, H_PROTOCOLS), (get(record, W_KEY) >> 32) & 0xFF))
-    words = table_at(rules, H_WORDS)
-    bits = table_at(rules, H_CANDIDATE_BITS)
-    limit = table_at(rules, H_CANDIDATE_LIMIT)
-    numbers = 0
+def collect(rules: Address, record: Address, entry: Address, side: int, known: int) -> int:
+    """Set the scratch bits of all entries that accept the packet's five-tuple; how many.
+
+    `side` 0 or 1: the packet has its flow's five-tuple, whose rows the entry keeps; `known`: they are there already.
+    """
+    if known and table_at(rules, H_ROW_CACHE):
+        rows = get(entry, E_CACHE_O + side)
+        source = rows & 0xFFFF
+        destination = (rows >> 16) & 0xFFFF
+        sport = (rows >> 32) & 0xFFFF
+        dport = rows >> 48
+    else:
+        steps = table_at(rules, H_STEPS)
+        source = address_row(rules, record, W_SRC_HI, H_SOURCE_INDEX, steps)
+        destination = address_row(rules, record, W_DST_HI, H_DESTINATION_INDEX, steps)
+        sport = port_row(rules, record, 0, H_SOURCE_PORTS)
+        dport = port_row(rules, record, 16, H_DESTINATION_PORTS)
+        if side < 2 and table_at(rules, H_ROW_CACHE):
+            put(entry, E_CACHE_O + side, source | (destination << 16) | (sport << 32) | (dport << 48))
+    protocol = half_word(rules, table_at(rules, H_PROTOCOLS), (get(record, W_KEY) >> 32) & 0xFF)
+    return search(
+        rules,
+        row_at(rules, source),
+        row_at(rules, destination),
+        row_at(rules, sport),
+        row_at(rules, dport),
+        row_at(rules, protocol),
+    )
+
+
+def search(rules: Address, source: int, destination: int, sport: int, dport: int, protocol: int) -> int:
+    """Set the scratch bits of the entries that five rows (by where they start) have in common; how many."""
+    summaries = table_at(rules, H_SUMMARIES)
+    order = table_at(rules, H_ORDER)
+    scratch = table_at(rules, H_SCRATCH)
     count = 0
-    number = scan(rules, record, words, 0, source, destination, sport, dport, protocol, protocol, protocol)
-    while number != NO_ENTRY:
-        if count == limit:
-            return LIST_MANY << LIST_COUNT
-        numbers |= number << (count * bits)
-        count += 1
-        number = scan(rules, record, words, number + 1, source, destination, sport, dport, protocol, protocol, protocol)
-    return (count << LIST_COUNT) | numbers
+    group = 0
+    while group < summaries:
+        live = four_words(rules, source + group, destination + group, sport + group, dport + group)
+        live &= table_at(rules, protocol + group)
+        while live:
+            word = (group << 6) + trailing_zeros(live)
+            live &= live - 1
+            hits = four_blocks(rules, word, source + summaries, destination + summaries, sport + summaries, dport + summaries)
+            hits &= block_word(rules, protocol + summaries, word)
+            while hits:
+                number = half_word(rules, order, (word << 6) + trailing_zeros(hits))
+                hits &= hits - 1
+                bits = scratch + summaries + (number >> 6)
+                put(rules, bits, get(rules, bits) | (1 << (number & 63)))
+                summary = scratch + (number >> 12)
+                put(rules, summary, get(rules, summary) | (1 << ((number >> 6) & 63)))
+                count += 1
+        group += 1
+    return count
+
+
+def take_first(rules: Address) -> int:
+    """The lowest entry whose scratch bit is set, and its bit cleared; NO_ENTRY if there is none."""
+    summaries = table_at(rules, H_SUMMARIES)
+    scratch = table_at(rules, H_SCRATCH)
+    group = 0
+    while group < summaries:
+        summary = get(rules, scratch + group)
+        if summary:
+            word = (group << 6) + trailing_zeros(summary)
+            bits = get(rules, scratch + summaries + word)
+            rest = bits & (bits - 1)
+            put(rules, scratch + summaries + word, rest)
+            if rest == 0:
+                put(rules, scratch + group, summary & (summary - 1))
+            return (word << 6) + trailing_zeros(bits)
+        group += 1
+    return NO_ENTRY

@@ -6,8 +6,17 @@ Where no rule matches, the stage's default does, or what the stage says of fragm
 from __future__ import annotations
 
 from twinwall.path.layout import MARK_FRAGMENT, NO_RULE, UDP, W_DST_HI, W_KEY, W_SRC_HI, W_STATUS
-from twinwall.path.lookup import NO_ENTRY, address_row, context_row, kind_row, port_row, row_at, scan
-from twinwall.path.primitives import Address, get, note, table_at
+from twinwall.path.lookup import (
+    MASK64,
+    address_row,
+    context_row,
+    four_blocks,
+    four_words,
+    kind_row,
+    port_row,
+    row_at,
+)
+from twinwall.path.primitives import Address, get, note, opaque, table_at, trailing_zeros
 from twinwall.path.reason import Reason
 from twinwall.path.table_layout import (
     H_DEFAULT,
@@ -21,15 +30,16 @@ from twinwall.path.table_layout import (
 )
 from twinwall.path.trace import TraceEvent
 
+NO_INFO = MASK64
+
 
 def stateless(table: Address, record: Address, words: int, steps: int) -> int:
     """Judge one decoded packet: bits 0-7 action (0 pass, 1 drop, 2 forward), 8-15 `Reason`, 32-63 rule index or NO_RULE.
 
     `words` and `steps` are the table's H_WORDS and H_STEPS; in eBPF they are constants and bound the loops.
     """
-    found = first_match(table, record, words, steps)
-    if found != NO_ENTRY:
-        info = table_at(table, table_at(table, H_INFO) + (found << 1))
+    info = first_match(table, record, words, steps)
+    if info != NO_INFO:
         note(record, TraceEvent.STATELESS_RULE, info >> INFO_RULE_SHIFT)
         return (info & INFO_ACTION) | (Reason.STATELESS_RULE << 8) | ((info >> INFO_RULE_SHIFT) << 32)
     defaults = table_at(table, H_DEFAULT)
@@ -43,11 +53,40 @@ def stateless(table: Address, record: Address, words: int, steps: int) -> int:
 
 
 def first_match(table: Address, record: Address, words: int, steps: int) -> int:
-    """The number of the first entry that accepts the packet, or NO_ENTRY."""
+    """The info of the first rule that accepts the packet, or NO_INFO.
+
+    Rows are in search order: every word that all rows share is looked at, unless its first rule comes after the best so far.
+    """
     source = row_at(table, address_row(table, record, W_SRC_HI, H_SOURCE_INDEX, steps))
     destination = row_at(table, address_row(table, record, W_DST_HI, H_DESTINATION_INDEX, steps))
     sport = row_at(table, port_row(table, record, 0, H_SOURCE_PORTS))
     dport = row_at(table, port_row(table, record, 16, H_DESTINATION_PORTS))
     kind = row_at(table, kind_row(table, record))
     context = row_at(table, context_row(table, record))
-    return scan(table, record, words, 0, source, destination, sport, dport, kind, context, context)
+    infos = table_at(table, H_INFO)
+    summaries = (words + 63) >> 6
+    best = NO_INFO
+    group = 0
+    live = four_words(table, source, destination, sport, dport) & table_at(table, kind) & table_at(table, context)
+    turn = 0
+    while turn < words + summaries:  # every turn leaves behind a word of the rows or a word of their summaries
+        turn += 1
+        if live == 0:
+            group = opaque(record, group + 1)
+            if group >= summaries:
+                return best
+            live = four_words(table, source + group, destination + group, sport + group, dport + group)
+            live = opaque(record, live & table_at(table, kind + group) & table_at(table, context + group))
+        else:
+            word = opaque(record, (group << 6) + trailing_zeros(live))
+            live = opaque(record, live & (live - 1))
+            if table_at(table, infos + (word << 6)) < best:
+                hits = four_blocks(
+                    table, word, source + summaries, destination + summaries, sport + summaries, dport + summaries
+                )
+                hits &= four_blocks(table, word, kind + summaries, context + summaries, kind + summaries, context + summaries)
+                if hits:
+                    found = table_at(table, infos + (word << 6) + trailing_zeros(hits))
+                    best = found if found < best else best
+            best = opaque(record, best)
+    return best

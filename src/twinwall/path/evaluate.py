@@ -24,9 +24,8 @@ from twinwall.path.apply import (
     OUT_STOP,
     apply,
 )
-from twinwall.path.candidates import LIST_COUNT, LIST_MANY, list_of
+from twinwall.path.candidates import LIST_COUNT, LIST_MANY, collect, list_of, take_first
 from twinwall.path.flow_state import (
-    E_CACHE_O,
     E_VERDICT,
     FLOW_OPEN,
     FLOW_PASS,
@@ -34,34 +33,11 @@ from twinwall.path.flow_state import (
     TRACK_QUOTE,
     TRACK_TO_CLIENT,
 )
-from twinwall.path.layout import MARK_FRAGMENT, NO_RULE, W_DST_HI, W_SRC_HI, W_STATUS
-from twinwall.path.lookup import (
-    NO_ENTRY,
-    address_row,
-    block_word,
-    context_row,
-    half_word,
-    kind_row,
-    port_row,
-    row_at,
-    scan,
-)
+from twinwall.path.layout import MARK_FRAGMENT, NO_RULE, W_STATUS
+from twinwall.path.lookup import block_word, context_row, half_word, kind_row, row_at
 from twinwall.path.primitives import Address, get, note, put, table_at
 from twinwall.path.reason import Reason, Verdict
-from twinwall.path.table_layout import (
-    H_CANDIDATE_BITS,
-    H_DESTINATION_INDEX,
-    H_DESTINATION_PORTS,
-    H_FLOWS,
-    H_INFO,
-    H_ROW_CACHE,
-    H_SOURCE_INDEX,
-    H_SOURCE_PORTS,
-    H_STEPS,
-    H_SUMMARIES,
-    H_WORDS,
-    INFO_RULE_SHIFT,
-)
+from twinwall.path.table_layout import H_CANDIDATE_BITS, H_FLOWS, H_INFO, H_SUMMARIES, INFO_RULE_SHIFT
 from twinwall.path.trace import TraceEvent
 
 MASK32 = 0xFFFFFFFF
@@ -89,10 +65,7 @@ def evaluate(rules: Address, record: Address, entry: Address, tracked: int, aler
     listed = LIST_MANY << LIST_COUNT
     if side != NO_SIDE and (tracked & TRACK_QUOTE) == 0 and ((get(record, W_STATUS) >> 8) & MARK_FRAGMENT) == 0:
         listed = list_of(rules, record, entry, side)
-    if ((listed >> LIST_COUNT) & 7) == LIST_MANY:
-        outcome = walk_rows(rules, record, entry, side, place, listed, alerts)
-    else:
-        outcome = walk_list(rules, record, entry, side, place, listed, alerts)
+    outcome = walk(rules, record, entry, side, place, listed, alerts)
     if outcome & OUT_DECIDED:
         return outcome & OUT_ANSWER
     note(record, TraceEvent.NO_RULE, 0)
@@ -109,65 +82,34 @@ def settled(record: Address, state: int) -> int:
     return Verdict.DROP | (Reason.FLOW_DROP << OUT_REASON) | rest
 
 
-def walk_list(rules: Address, record: Address, entry: Address, side: int, place: int, listed: int, alerts: Address) -> int:
-    """Apply those of a few candidates that accept what the five-tuple does not say: OUT_*."""
-    count = (listed >> LIST_COUNT) & 7
-    note(record, TraceEvent.CANDIDATES, count)
+def walk(rules: Address, record: Address, entry: Address, side: int, place: int, listed: int, alerts: Address) -> int:
+    """Apply, in order, every candidate that accepts what the five-tuple does not say: OUT_*."""
     summaries = table_at(rules, H_SUMMARIES)
     kind = row_at(rules, kind_row(rules, record)) + summaries
     context = row_at(rules, context_row(rules, record)) + summaries
     flow = row_at(rules, half_word(rules, table_at(rules, H_FLOWS), place)) + summaries
     bits = table_at(rules, H_CANDIDATE_BITS)
     info = table_at(rules, H_INFO)
+    many = 1 if ((listed >> LIST_COUNT) & 7) == LIST_MANY else 0
+    if many:
+        left = collect(rules, record, entry, side if listed >> 63 else NO_SIDE, listed >> 63)
+    else:
+        left = (listed >> LIST_COUNT) & 7
+    note(record, TraceEvent.CANDIDATES, left)
     outcome = 0
     last = NO_RULE
-    while count > 0 and (outcome & OUT_STOP) == 0:
-        number = listed & ((1 << bits) - 1)
-        listed = listed >> bits
-        count -= 1
+    while left > 0:
+        left -= 1
+        if many:
+            number = take_first(rules)  # to the end, so that no bit stays behind
+        else:
+            number = listed & ((1 << bits) - 1)
+            listed = listed >> bits
         word = number >> 6
         hits = block_word(rules, kind, word) & block_word(rules, context, word) & block_word(rules, flow, word)
-        what = table_at(rules, info + (number << 1))
-        if (hits >> (number & 63)) & 1 and (what >> INFO_RULE_SHIFT) != last:
-            program = table_at(rules, info + (number << 1) + 1)
-            outcome = apply(rules, record, entry, side, number, what, program, outcome, alerts)
+        what = table_at(rules, info + number)
+        if (outcome & OUT_STOP) == 0 and (hits >> (number & 63)) & 1 and (what >> INFO_RULE_SHIFT) != last:
+            outcome = apply(rules, record, entry, side, number, what, outcome, alerts)
             if outcome & OUT_MATCHED:
-                last = what >> INFO_RULE_SHIFT
-    return outcome
-
-
-def walk_rows(rules: Address, record: Address, entry: Address, side: int, place: int, listed: int, alerts: Address) -> int:
-    """Apply every entry in all of the packet's rows: OUT_*."""
-    kind = row_at(rules, kind_row(rules, record))
-    context = row_at(rules, context_row(rules, record))
-    flow = row_at(rules, half_word(rules, table_at(rules, H_FLOWS), place))
-    if listed >> 63 and table_at(rules, H_ROW_CACHE):
-        rows = get(entry, E_CACHE_O + side)
-        source = rows & 0xFFFF
-        destination = (rows >> 16) & 0xFFFF
-        sport = (rows >> 32) & 0xFFFF
-        dport = rows >> 48
-    else:
-        steps = table_at(rules, H_STEPS)
-        source = address_row(rules, record, W_SRC_HI, H_SOURCE_INDEX, steps)
-        destination = address_row(rules, record, W_DST_HI, H_DESTINATION_INDEX, steps)
-        sport = port_row(rules, record, 0, H_SOURCE_PORTS)
-        dport = port_row(rules, record, 16, H_DESTINATION_PORTS)
-    source = row_at(rules, source)
-    destination = row_at(rules, destination)
-    sport = row_at(rules, sport)
-    dport = row_at(rules, dport)
-    words = table_at(rules, H_WORDS)
-    info = table_at(rules, H_INFO)
-    outcome = 0
-    last = NO_RULE
-    number = scan(rules, record, words, 0, source, destination, sport, dport, kind, context, flow)
-    while number != NO_ENTRY and (outcome & OUT_STOP) == 0:
-        what = table_at(rules, info + (number << 1))
-        if (what >> INFO_RULE_SHIFT) != last:
-            program = table_at(rules, info + (number << 1) + 1)
-            outcome = apply(rules, record, entry, side, number, what, program, outcome, alerts)
-            if outcome & OUT_MATCHED:
-                last = what >> INFO_RULE_SHIFT
-        number = scan(rules, record, words, number + 1, source, destination, sport, dport, kind, context, flow)
+                last = what >> INFO_RULE_SHIFT  # the other half of a two-way rule does not count again
     return outcome

@@ -17,13 +17,14 @@ from twinwall.path.layout import (
     W_SACK,
     W_STATUS,
 )
-from twinwall.path.primitives import Address, get, opaque, table_at, trailing_zeros
+from twinwall.path.primitives import Address, get, opaque, table_at
 from twinwall.path.table_layout import (
     BLOCK_WORDS,
     H_BLOCKS,
     H_CONTEXTS,
     H_KIND_ROWS,
     H_KINDS,
+    H_PAGES,
     H_ROWS,
     H_STRIDE,
     LEAF,
@@ -34,12 +35,18 @@ MASK64 = 0xFFFFFFFFFFFFFFFF
 MASK32 = 0xFFFFFFFF
 ADDRESS_CHUNKS = 4  # of 32 bits
 NO_ENTRY = 0xFFFFFFFF
-FAMILY_WORDS = 32768  # an index of 65,536 numbers of 32 bits
+FAMILY_WORDS = 128  # of a directory: 256 numbers of 32 bits for each family
 
 
 def half_word(table: Address, section: int, index: int) -> int:
     """Number `index` of an array of 32-bit numbers that starts at word `section`."""
     return (table_at(table, section + (index >> 1)) >> ((index & 1) << 5)) & MASK32
+
+
+def paged(table: Address, section: int, index: int) -> int:
+    """Number `index` of the paged array whose directory starts at word `section`."""
+    page = half_word(table, section, index >> 8)
+    return half_word(table, table_at(table, H_PAGES), (page << 8) | (index & 255))
 
 
 def search_node(table: Address, record: Address, node: int, chunk: int, steps: int) -> int:
@@ -67,7 +74,7 @@ def address_row(table: Address, record: Address, word: int, section: int, steps:
         high = (low << 32) & MASK64
         low = 0
     nodes = table_at(table, section + 1)
-    value = half_word(table, opaque(record, index), high >> 48)
+    value = paged(table, opaque(record, index), high >> 48)
     level = 0
     while level < ADDRESS_CHUNKS and (value & LEAF) == 0:
         value = opaque(record, search_node(table, record, nodes + value, high >> 32, steps))
@@ -82,7 +89,7 @@ def port_row(table: Address, record: Address, shift: int, section: int) -> int:
     port = (get(record, W_KEY) >> shift) & 0xFFFF
     if ((get(record, W_STATUS) >> 8) & MARK_PORTS) == 0:
         port = PORTLESS
-    return half_word(table, table_at(table, section), opaque(record, port))
+    return paged(table, table_at(table, section), opaque(record, port))
 
 
 def kind_row(table: Address, record: Address) -> int:
@@ -93,7 +100,7 @@ def kind_row(table: Address, record: Address) -> int:
     header = get(record, W_HEADER)
     message = (((header >> 32) & 0xFF) << 8) | ((header >> 40) & 0xFF)
     place = (form & MASK32) + ((key >> 48) & (form >> 32) & 0xFF) + (message & (form >> 40) & 0xFFFF)
-    return half_word(table, table_at(table, H_KIND_ROWS), place)
+    return paged(table, table_at(table, H_KIND_ROWS), place)
 
 
 def context_row(table: Address, record: Address) -> int:
@@ -104,7 +111,7 @@ def context_row(table: Address, record: Address) -> int:
         place |= 4
     if marks & MARK_REASSEMBLED:
         place |= 8
-    return half_word(table, table_at(table, H_CONTEXTS), place)
+    return paged(table, table_at(table, H_CONTEXTS), place)
 
 
 def row_at(table: Address, number: int) -> int:
@@ -118,68 +125,11 @@ def block_word(table: Address, numbers: int, word: int) -> int:
     return table_at(table, table_at(table, H_BLOCKS) + block * BLOCK_WORDS + (word & (BLOCK_WORDS - 1)))
 
 
-def tuple_word(table: Address, word: int, source: int, destination: int, sport: int, dport: int) -> int:
-    """Word `word` of the entries that four rows have in common; rows by where their block numbers start."""
-    return (
-        block_word(table, source, word)
-        & block_word(table, destination, word)
-        & block_word(table, sport, word)
-        & block_word(table, dport, word)
-    )
+def four_words(table: Address, a: int, b: int, c: int, d: int) -> int:
+    """The AND of four words of the table."""
+    return table_at(table, a) & table_at(table, b) & table_at(table, c) & table_at(table, d)
 
 
-def tuple_summary(table: Address, source: int, destination: int, sport: int, dport: int) -> int:
-    """The AND of a summary word of four rows."""
-    return table_at(table, source) & table_at(table, destination) & table_at(table, sport) & table_at(table, dport)
-
-
-def scan(
-    table: Address,
-    record: Address,
-    words: int,
-    cursor: int,
-    source: int,
-    destination: int,
-    sport: int,
-    dport: int,
-    kind: int,
-    context: int,
-    flow: int,
-) -> int:
-    """The first entry from `cursor` on that seven rows (by where they start) have in common, or NO_ENTRY.
-
-    `words` is the table's H_WORDS; it bounds the walk: every turn leaves behind a word of a row or a word of the summary.
-    """
-    summaries = (words + 63) >> 6
-    first = cursor >> 6
-    group = first >> 6
-    if group >= summaries:
-        return NO_ENTRY
-    live = (
-        tuple_summary(table, source + group, destination + group, sport + group, dport + group)
-        & tuple_summary(table, kind + group, context + group, flow + group, flow + group)
-        & ((MASK64 << (first & 63)) & MASK64)
-    )
-    turn = 0
-    while turn < words + summaries:
-        turn += 1
-        if live == 0:
-            group = opaque(record, group + 1)
-            if group >= summaries:
-                return NO_ENTRY
-            live = opaque(
-                record,
-                tuple_summary(table, source + group, destination + group, sport + group, dport + group)
-                & tuple_summary(table, kind + group, context + group, flow + group, flow + group),
-            )
-        else:
-            word = opaque(record, (group << 6) + trailing_zeros(live))
-            hits = tuple_word(
-                table, word, source + summaries, destination + summaries, sport + summaries, dport + summaries
-            ) & tuple_word(table, word, kind + summaries, context + summaries, flow + summaries, flow + summaries)
-            if word == first:
-                hits &= (MASK64 << (cursor & 63)) & MASK64
-            if hits:
-                return (word << 6) + trailing_zeros(hits)
-            live = opaque(record, live & (live - 1))
-    return NO_ENTRY
+def four_blocks(table: Address, word: int, a: int, b: int, c: int, d: int) -> int:
+    """The AND of word `word` of four rows, given where their block numbers start."""
+    return block_word(table, a, word) & block_word(table, b, word) & block_word(table, c, word) & block_word(table, d, word)

@@ -6,7 +6,9 @@ to a *row*: the set of entries (rules, or halves of `<>` rules) that accept the 
     row     summary words, then block numbers (two 32-bit numbers a word), padded to a constant stride
     summary bit n: some of the entries 64n … 64n+63 accept
     block   8 words: the bits of 512 entries.  Equal blocks are stored once, whichever rows they belong to
+    paged   an array of 32-bit numbers: a directory with one page number for every 256 of them; pages lie in H_PAGES
 
+Rows that are searched hold entries in *search order* (`compile.order`), in which few words of a row matter to a packet.
 `compile.table` writes tables, `path.lookup` reads them.
 """
 
@@ -20,28 +22,32 @@ H_SUMMARIES = 2  # summary words of a row
 H_STRIDE = 3  # words from row to row
 H_ROWS = 4  # the rows
 H_BLOCKS = 5  # the blocks
-H_SOURCE_INDEX = 6  # 65,536 numbers of 32 bits for IPv4, then as many for IPv6: by the top 16 bits of the address
-H_SOURCE_NODES = 7
-H_DESTINATION_INDEX = 8
-H_DESTINATION_NODES = 9
-H_SOURCE_PORTS = 10  # 65,537 row numbers of 32 bits; the last one for packets without ports
-H_DESTINATION_PORTS = 11
-H_KINDS = 12  # 512 words: how a protocol (without, then with a transport header) makes a key: base:32 flags:8 icmp:16
-H_KIND_ROWS = 13  # row numbers of 32 bits, by key
-H_CONTEXTS = 14  # 4,096 row numbers of 32 bits: interface:8 reassembled:1 IPv6:1 fragment:2
-H_INFO = 15  # two words for each entry: INFO_* and where its residual program starts (0: it has none)
-H_STEPS = 16  # the most halvings that a search in one node needs
-H_DEFAULT = 17  # stateless: action of unmatched packets:8, of fragments:8, of fragments of anything but UDP:8
+H_PAGES = 6  # the pages of all paged arrays, 128 words each
+H_SOURCE_INDEX = 7  # paged, 65,536 numbers for IPv4, then as many for IPv6, by the top 16 bits: LEAF and row, or a node
+H_SOURCE_NODES = 8
+H_DESTINATION_INDEX = 9
+H_DESTINATION_NODES = 10
+H_SOURCE_PORTS = 11  # paged, 65,537 row numbers; the last one for packets without ports
+H_DESTINATION_PORTS = 12
+H_KINDS = 13  # 512 words: how a protocol (without, then with a transport header) makes a key: base:32 flags:8 icmp:16
+H_KIND_ROWS = 14  # paged, row numbers by key
+H_CONTEXTS = 15  # paged, 4,096 row numbers: interface:8 reassembled:1 IPv6:1 fragment:2
+H_INFO = 16  # a word for each entry: INFO_*; stateless: in search order
+H_STEPS = 17  # the most halvings that a search in one node needs
+H_DEFAULT = 18  # stateless: action of unmatched packets:8, of fragments:8, of fragments of anything but UDP:8
 
-H_FLOWS = 18  # stateful: 16 row numbers of 32 bits: first of its direction:1 established:1 direction:2
-H_PROTOCOLS = 19  # stateful: 256 row numbers of 32 bits: what accepts the protocol in any packet of it
-H_FIRST_DEFAULT = 20  # stateful: entries from here on are default actions
-H_PROGRAMS = 21  # stateful: the residual programs
-H_ALERT_LIMIT = 22  # stateful: at most so many alerts for one packet
-H_CANDIDATE_BITS = 23  # stateful: bits of an entry number in a flow's list of candidates
-H_CANDIDATE_LIMIT = 24  # stateful: how many of them a list holds (0: flows keep no list)
-H_ROW_CACHE = 25  # stateful: 1 if row numbers have 16 bits, so that a flow can keep those of its five-tuple
-H_EFFECTS = 26  # stateful: 1 if some rule sets flowbits
+H_FLOWS = 19  # stateful: 16 row numbers of 32 bits: first of its direction:1 established:1 direction:2
+H_PROTOCOLS = 20  # stateful: 256 row numbers of 32 bits: what accepts the protocol in any packet of it
+H_ORDER = 21  # stateful: 32-bit entry numbers, by place in search order; kind, context and flow rows are in rule order
+H_SCRATCH = 22  # stateful: a summary and a bit for each entry, all zero between packets: the one part that is written
+H_PROGRAM_OF = 23  # stateful: 32-bit numbers, by entry: where its residual program starts in H_PROGRAMS (0: it has none)
+H_PROGRAMS = 24  # stateful: the residual programs
+H_FIRST_DEFAULT = 25  # stateful: entries from here on are default actions
+H_ALERT_LIMIT = 26  # stateful: at most so many alerts for one packet
+H_EFFECTS = 27  # stateful: 1 if some rule sets flowbits
+H_CANDIDATE_BITS = 28  # stateful: bits of an entry number in a flow's list of candidates
+H_CANDIDATE_LIMIT = 29  # stateful: how many of them a list holds
+H_ROW_CACHE = 30  # stateful: 1 if row numbers have 16 bits, so that a flow can keep those of its five-tuple
 
 PORTLESS = 65536  # the place of "no ports" in the port arrays
 BLOCK_WORDS = 8
@@ -50,7 +56,7 @@ BLOCK_ENTRIES = 512
 # Address nodes: a count, then that many words chunk:32 value:32, sorted; the last one not above the chunk counts.
 LEAF = 1 << 31  # the value is a row number; else the place of the node for the next 32 bits of the address
 
-# The first word of an entry's info
+# An entry's info.  The rule stands highest: of two infos of one stage the lesser is the earlier rule's.
 INFO_ACTION = 0xFF  # ACTION_*
 INFO_FLOW = 1 << 8  # the verdict covers the flow
 INFO_LOG = 1 << 9  # a match is reported
