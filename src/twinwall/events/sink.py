@@ -55,7 +55,7 @@ def _remedy(error: OSError) -> str:
 class Sink:
     """One output, as a context manager: leaving it without an exception completes it, with one discards it.
 
-    Every method raises `OutputError` where the system refuses.
+    Every method raises `OutputError` where the system refuses; a refused write discards the output.
     """
 
     def __init__(self, target: str | Path) -> None:
@@ -88,6 +88,7 @@ class Sink:
         try:
             return self._write_all(data)
         except OSError as error:
+            self.discard()
             raise OutputError.of(self.path, error) from error
 
     def _write_all(self, data: bytes | memoryview) -> int:
