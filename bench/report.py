@@ -1,0 +1,43 @@
+"""docs/performance.md from measured lines; pure."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measurement: what, how much, the aim if there is one, and whether it is met."""
+
+    what: str
+    value: str
+    target: str = ""
+    met: bool | None = None
+
+    def text(self) -> str:
+        """The line for a terminal."""
+        verdict = {None: "", True: "met", False: "MISSED"}[self.met]
+        return f"{self.what:58} {self.value:>22} {self.target:>10} {verdict}".rstrip()
+
+
+HEAD = """# Speed and memory
+
+Written by `make bench`; not by hand. Everything below was measured in one run, the programs taking turns, pinned to one core;
+medians. The capture is generated (`bench/generate.py`), always the same. The rules (`bench/policies.py`) are such that a
+packet has to be held against nearly all of them. twinwall's packets/s count reading the file, both engines, connection
+tracking and counters, after the policy is loaded; Suricata's time is without its start either. tcpdump's and NFStream's time
+is that of the whole process.
+"""
+
+
+def page(lines: Sequence[Line], machine: str, versions: Sequence[str], about: str, today: str | None = None) -> str:
+    """The whole page."""
+    date = today or datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    facts = [f"- Date: {date}", f"- Machine: {machine}", f"- Versions: {'; '.join(versions)}", f"- Capture: {about}"]
+    table = ["| what | measured | aim | |", "|---|---:|---:|---|"]
+    for line in lines:
+        verdict = {None: "", True: "met", False: "**missed**"}[line.met]
+        table.append(f"| {line.what} | {line.value} | {line.target} | {verdict} |")
+    return "\n".join([HEAD, *facts, "", *table, ""])
