@@ -6,7 +6,7 @@ A place is what packet-path code takes for an address: a number for the processo
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,12 @@ from twinwall.conntrack.chains import sweep
 from twinwall.engine.emission import force_oldest, oldest_waiting
 from twinwall.engine.pipeline import give_up, run
 from twinwall.path.primitives import Pointer
-from twinwall.targets import native
+
+if TYPE_CHECKING:
+    from twinwall.targets.native import PathFunction
 
 Place = Any  # int or Pointer; the two never meet
-FUNCTIONS: dict[str, native.PathFunction] = {
+FUNCTIONS: dict[str, PathFunction] = {
     "run": run,
     "give_up": give_up,
     "force_oldest": force_oldest,
@@ -41,6 +43,8 @@ class NativeMachine:
     """The processor.  `announce` is called before the one-time compilation."""
 
     def __init__(self, announce: Callable[[], None] | None = None) -> None:
+        from twinwall.targets import native  # noqa: PLC0415 - explaining does without a compiler
+
         self._library = native.load(FUNCTIONS, announce)
 
     def place(self, array: NDArray[Any]) -> Place:
