@@ -53,7 +53,9 @@ def read(text, files=None):
             raise FileNotFoundError(2, "no such file")
         return files[name]
 
-    return read_policy_text(text, "p.yaml", open_file, lambda pattern: sorted(name for name in files if Path(name).match(pattern)))
+    return read_policy_text(
+        text, "p.yaml", open_file, lambda pattern: sorted(name for name in files if Path(name).match(pattern))
+    )
 
 
 def mistakes(text, files=None):
@@ -71,7 +73,11 @@ def sound(text, files=None):
 def test_a_whole_policy_arrives():
     policy = sound(WHOLE)
     assert policy.name == "edge"
-    assert (policy.stateless.default, policy.stateless.fragments, policy.stateless.other_fragments) == (Action.FORWARD, Action.DROP, None)
+    assert (policy.stateless.default, policy.stateless.fragments, policy.stateless.other_fragments) == (
+        Action.FORWARD,
+        Action.DROP,
+        None,
+    )
     assert [(rule.sid, rule.span.line, rule.span.column) for rule in policy.stateless.rules] == [(11, 12, 5), (12, 14, 5)]
     assert policy.stateful.order is Order.STRICT
     assert policy.stateful.default == (StatefulDefault.DROP_ESTABLISHED, StatefulDefault.ALERT_ESTABLISHED)
@@ -97,20 +103,24 @@ def test_a_fragment_without_a_word_of_its_own_gets_the_default():
 
 def test_files_are_read_behind_the_rules_and_name_their_group():
     files = {"rules/b.rules": "drop ip any any -> any any (sid:3;)", "rules/a.rules": "pass ip any any -> any any (sid:2;)"}
-    text = "twinwall: 1\nstateful:\n  order: strict\n  files: [rules/*.rules]\n  rules: |\n    alert ip any any -> any any (sid:1;)\n"
+    text = "twinwall: 1\nstateful:\n  order: strict\n  files: [rules/*.rules]\n"
+    text += "  rules: |\n    alert ip any any -> any any (sid:1;)\n"
     rules = sound(text, files).stateful.rules
     assert [(rule.sid, rule.group) for rule in rules] == [(1, ""), (2, "rules/a.rules"), (3, "rules/b.rules")]
 
 
 def test_mistakes_in_files_stand_in_those_files():
-    policy, diagnostics = read("twinwall: 1\nstateful:\n  files: x.rules", {"x.rules": "\n  pass ip any any -> any any (sid:x;)"})
+    policy, diagnostics = read(
+        "twinwall: 1\nstateful:\n  files: x.rules", {"x.rules": "\n  pass ip any any -> any any (sid:x;)"}
+    )
     assert policy is None
     assert [str(each.span) for each in diagnostics] == ["x.rules:2:35"]
 
 
 def test_rules_may_be_a_list_or_quoted_or_folded():
     rule = "pass ip any any -> any any (sid:%d;)"
-    text = f'twinwall: 1\nstateful:\n  rules:\n    - "{rule % 1}"\n    - {rule % 2}\nstateless:\n  rules: >\n    {rule % 3}\n\n    {rule % 4}\n'
+    text = f'twinwall: 1\nstateful:\n  rules:\n    - "{rule % 1}"\n    - {rule % 2}\n'
+    text += f"stateless:\n  rules: >\n    {rule % 3}\n\n    {rule % 4}\n"
     policy = sound(text)
     assert [(each.sid, each.span.line, each.span.column) for each in policy.stateful.rules] == [(1, 4, 8), (2, 5, 7)]
     assert [(each.sid, each.span.line) for each in policy.stateless.rules] == [(3, 8), (4, 10)]
@@ -143,12 +153,37 @@ def test_fails_with(vector):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "twinwall", "[", "{", "- 1", "a: b: c", "\t", "%YAML 9.9\n---\n", "--- 1\n--- 2", "? ? ?", "a: &x [*x]", "a: !!python/object:os {}",
-        "twinwall: 1\n" + "a: " * 5000, "[" * 100_000, "- " * 50_000, "{a: " * 60, "'" * 9999, "\x00\x01\x02", "twinwall: \ud800", "\ufeff",
-        "x: |\n" + " rules: |\n" * 1000, "twinwall: 1\n" + "\n".join(f"{'  ' * at}a:" for at in range(900)), "!!map {}", "!!set {a}", "<<: {a: 1}",
-        "&a a: *a", "twinwall: 1\nstateful: {rules: [[a]]}", "? [a]\n: b", "twinwall: !!binary x",
+        "",
+        "twinwall",
+        "[",
+        "{",
+        "- 1",
+        "a: b: c",
+        "\t",
+        "%YAML 9.9\n---\n",
+        "--- 1\n--- 2",
+        "? ? ?",
+        "a: &x [*x]",
+        "a: !!python/object:os {}",
+        "twinwall: 1\n" + "a: " * 5000,
+        "[" * 100_000,
+        "- " * 50_000,
+        "{a: " * 60,
+        "'" * 9999,
+        "\x00\x01\x02",
+        "twinwall: \ud800",
+        "\ufeff",
+        "x: |\n" + " rules: |\n" * 1000,
+        "twinwall: 1\n" + "\n".join(f"{'  ' * at}a:" for at in range(900)),
+        "!!map {}",
+        "!!set {a}",
+        "<<: {a: 1}",
+        "&a a: *a",
+        "twinwall: 1\nstateful: {rules: [[a]]}",
+        "? [a]\n: b",
+        "twinwall: !!binary x",
     ],
-)  # fmt: skip
+)
 def test_nonsense_is_a_diagnostic(text):
     policy, diagnostics = read(text)
     assert policy is None
@@ -186,7 +221,12 @@ def test_load_policy_reads_a_bare_rules_file_in_action_order(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "place"),
-    [(b"twinwall: 1\nname: \xff", ":2:7"), (None, ":1:1"), ("twinwall: 1\n".encode("utf-16"), ":1:1"), (b"\x7fELF\x00\x00", ":1:1")],
+    [
+        (b"twinwall: 1\nname: \xff", ":2:7"),
+        (None, ":1:1"),
+        ("twinwall: 1\n".encode("utf-16"), ":1:1"),
+        (b"\x7fELF\x00\x00", ":1:1"),
+    ],
 )
 def test_load_policy_says_what_is_wrong_with_a_file(tmp_path, content, place):
     path = tmp_path / "p.yaml"

@@ -49,14 +49,16 @@ class Draft:
         "rev",
         "seen",
         "sid",
+        "stateful",
         "written_priority",
     )
 
-    def __init__(self, action: Action, protocols: frozenset[int] | None, interfaces: Names) -> None:
+    def __init__(self, action: Action, protocols: frozenset[int] | None, interfaces: Names, *, stateful: bool) -> None:
         self.action = action
         self.protocols = protocols
         self.protocol_fixed = protocols is not None  # the header names a protocol, so `ip_proto` has nothing to say
         self.interfaces = interfaces
+        self.stateful = stateful  # the stage
         self.family: AddressSet | None = None  # addresses of the only IP version that has the fields asked for
         self.conditions: list[Condition] = []
         self.flow: FlowOption | None = None

@@ -109,7 +109,7 @@ class _Line:
         bidirectional = self._direction(fields[4])
         destination = self._addresses(fields[5])
         destination_ports = self._ports(fields[6])
-        draft = Draft(action or Action.PASS, protocol.numbers, self.parser.interfaces)
+        draft = Draft(action or Action.PASS, protocol.numbers, self.parser.interfaces, stateful=self.stage is Where.STATEFUL)
         draft.family = protocol.family
         self._options(draft, start)
         if (

@@ -52,7 +52,7 @@ def _within(addresses: AddressSet, family: AddressSet) -> bool:
 def _addresses(addresses: AddressSet, family: AddressSet | None) -> str:
     if family is not None:
         whole = addresses | (V6_ONLY if family is V4_ONLY else V4_ONLY)
-        if whole.is_any:
+        if whole.is_any and not addresses.negated:
             return "any"
     return print_addresses(addresses)
 

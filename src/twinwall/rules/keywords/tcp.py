@@ -12,6 +12,7 @@ from twinwall.rules.keywords.ip import equalling
 from twinwall.rules.numbers import print_plain, read_plain
 
 FLAG_BITS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "C": 128}
+FLAGS_OF_GROUPS = 1 | 2 | 4  # FIN, SYN, RST
 DIGIT_FLAGS = {"2": 64, "1": 128}
 FLAGS = re.compile(
     r"\s*(?P<before>[!+*])?\s*(?P<letters>[SAPRFU120CE]+)(?P<after>[!+*])?(?:\s*,\s*(?P<ignored>[SAPRFU12CE]+))?\s*"
@@ -26,9 +27,21 @@ def _read_flags(value: str, draft: Draft) -> None:
     if match is None or (match["before"] and match["after"]):
         raise bad_value(value, f"{value.strip()!r} are not TCP flags", HINT)
     wanted = _bits(match["letters"])
-    draft.conditions.append(
-        flags_condition(wanted, match["before"] or match["after"] or "", 0xFF & ~_bits(match["ignored"] or ""))
-    )
+    modifier = match["before"] or match["after"] or ""
+    draft.conditions.append(flags_condition(wanted, modifier, 0xFF & ~_bits(match["ignored"] or "")))
+    if draft.stateful and modifier in ("!", "*"):
+        draft.conditions += _groups(wanted, modifier)
+
+
+def _groups(wanted: int, modifier: str) -> list[Condition]:
+    """What Suricata asks besides: it looks at a rule that names SYN, FIN or RST only for packets with one of these flags.
+
+    So `!S` matches no bare ACK, and `*SA` only packets with SYN (measured with 7.0.10; its manual does not say so).  AWS
+    Network Firewall runs that engine.  The stateless stage, which is ours, keeps to what the keyword says.
+    """
+    if modifier == "*" and wanted & FLAG_BITS["S"]:
+        return [flags_condition(FLAG_BITS["S"], "+", 0xFF)]
+    return [flags_condition(FLAGS_OF_GROUPS, "*", 0xFF)] if wanted & FLAGS_OF_GROUPS else []
 
 
 def _bits(letters: str) -> int:
