@@ -19,6 +19,7 @@ from twinwall.path.evaluate import evaluate
 from twinwall.path.layout import ALERT, NO_RULE, UDP
 from twinwall.path.primitives import Pointer
 from twinwall.path.reason import Reason, Verdict
+from twinwall.path.table_layout import OP_ISSET
 from twinwall.path.trace import TraceEvent
 from twinwall.policy.model import (
     Action,
@@ -267,7 +268,9 @@ def test_the_recorder_hears_the_whole_story():
     talk.packet(make_record(), ENTRY, notes)
     talk.packet(make_record(), ENTRY, notes)
     assert notes == [
+        (TraceEvent.RULES_ASKED, 8),
         (TraceEvent.CANDIDATES, 2),
+        (TraceEvent.FLOWBIT_FAILED, OP_ISSET | 1 << 24),
         (TraceEvent.RESIDUAL_FAILED, 0),
         (TraceEvent.MATCH, 1),
         (TraceEvent.FLOW_MARKED, 1),

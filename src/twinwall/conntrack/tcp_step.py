@@ -50,7 +50,8 @@ from twinwall.conntrack.window import IGNORE as OLD_SEGMENT
 from twinwall.conntrack.window import INVALID as NO_FIT
 from twinwall.conntrack.window import in_window, open_side, read_syn_options, segment_end
 from twinwall.path.layout import W_HEADER, W_KEY, W_SEQ
-from twinwall.path.primitives import Address, get, put, store_u8
+from twinwall.path.primitives import Address, get, note, put, store_u8
+from twinwall.path.trace import TraceEvent
 
 _SYN, _SYNACK, _FIN, _ACK, _RST = (kind.value for kind in tuple(SegmentKind)[:5])
 _NONE, _SYN_SENT, _SYN_RECV, _ESTABLISHED = (state.value for state in tuple(TcpState)[:4])
@@ -243,6 +244,7 @@ def step_tcp(table: Address, entry: Address, packet: Address, end: Address, reco
         return REFUSED
     old = (get(entry, E_KEY) >> 48) & 0xFF
     state = next_state(table, direction, kind, old)
+    note(record, TraceEvent.TCP_STEP, kind | (old << 8) | (state << 16) | (direction << 24))
     if state == _SYN_SENT and old >= _TIME_WAIT:
         flags = (get(entry, E_O_MORE) | get(entry, E_R_MORE)) >> 8
         last = get(entry, E_LAST_WIN)
@@ -276,6 +278,7 @@ def step_tcp(table: Address, entry: Address, packet: Address, end: Address, reco
     if kind == _RST and state == _CLOSE:
         judged = judge_reset(table, entry, record, direction, old)
         if judged == RST_REFUSE:
+            note(record, TraceEvent.TCP_RESET_REFUSED, get(record, W_SEQ) & MASK32)
             return REFUSED
         if judged == RST_KEEP or (judged >> 8) == RST_KEEP:
             state = old
@@ -285,6 +288,7 @@ def step_tcp(table: Address, entry: Address, packet: Address, end: Address, reco
     if fit == OLD_SEGMENT:
         return PASSED
     if fit == NO_FIT:
+        note(record, TraceEvent.TCP_OUT_OF_WINDOW, get(record, W_SEQ))
         shorten_on_mismatch(table, entry, now, direction, kind)
         return REFUSED
     return settle_segment(table, entry, now, direction, kind, old, state)

@@ -61,6 +61,7 @@ def evaluate(rules: Address, record: Address, entry: Address, tracked: int, aler
         put(entry, E_VERDICT, state | (1 << (40 + side)))
     if tracked & TRACK_ESTABLISHED:
         place |= 4
+    note(record, TraceEvent.RULES_ASKED, place)
     # Only a packet with the five-tuple of its flow may use, and make, what the flow remembers of it.
     listed = LIST_MANY << LIST_COUNT
     if side != NO_SIDE and (tracked & TRACK_QUOTE) == 0 and ((get(record, W_STATUS) >> 8) & MARK_FRAGMENT) == 0:

@@ -28,8 +28,9 @@ from twinwall.path.layout import (
     W_SRC_LO,
     W_STATUS,
 )
-from twinwall.path.primitives import Address, get, put, table_at
+from twinwall.path.primitives import Address, get, note, put, table_at
 from twinwall.path.table_layout import OP_END, OP_ISSET, OP_RANGES, OP_SET, OP_TOGGLE, OP_UNSET
+from twinwall.path.trace import TraceEvent
 
 # policy.model.PacketField, of which the rows do not take care
 FIELD_ICMP_ID, FIELD_ICMP_SEQ, FIELD_TTL, FIELD_TOS, FIELD_PAYLOAD_LENGTH = 4, 5, 6, 7, 8
@@ -39,6 +40,7 @@ FIELD_WINDOW, FIELD_SEQ, FIELD_ACK, FIELD_IP_ID, FIELD_SAME_ADDRESS = 13, 14, 15
 # ICMP messages with identifier and sequence number, one bit for each type: echo, timestamp, information, address mask
 ICMP_QUERIES = 1 << 0 | 1 << 8 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 17 | 1 << 18
 MASK64 = 0xFFFFFFFFFFFFFFFF
+MASK32 = 0xFFFFFFFF
 
 
 def holds(rules: Address, record: Address, entry: Address, program: int) -> int:
@@ -50,10 +52,12 @@ def holds(rules: Address, record: Address, entry: Address, program: int) -> int:
         operation = head & 0xFF
         if operation == OP_RANGES:
             if in_ranges(rules, record, at, head) == 0:
+                note(record, TraceEvent.TEST_FAILED, head)
                 return 0
         else:
             found = any_bit(rules, entry, at, count)
             if found != (1 if operation == OP_ISSET else 0):
+                note(record, TraceEvent.FLOWBIT_FAILED, head & MASK32 | (table_at(rules, at + 1) << 32))
                 return 0
         at += count + 1
         head = table_at(rules, at)

@@ -14,6 +14,9 @@ class TraceEvent(IntEnum):
     DECODED = 1, "decoded: {}"
     TRACKED = 10, "tracked: {}"
     FRAGMENT = 11, "fragment: {}"
+    TCP_STEP = 12, "TCP: {}"
+    TCP_OUT_OF_WINDOW = 13, "the segment's numbers do not fit what the other side expects: {}"
+    TCP_RESET_REFUSED = 14, "the reset does not carry the number that the other side expects: {}"
     STATELESS_RULE = 20, "stateless rule {} is the first that matches"
     STATELESS_DEFAULT = 21, "no stateless rule matches; the default action is {}"
     STATELESS_FRAGMENT_DEFAULT = 22, "no stateless rule matches this fragment; the fragment action is {}"
@@ -27,6 +30,9 @@ class TraceEvent(IntEnum):
     FLOW_KEPT = 37, "stateful rule {} covers the flow, but the flow was decided before"
     DEFAULT_ACTION = 38, "no rule decides the packet; default action {} applies"
     NO_RULE = 39, "no stateful rule decides the packet, and no default action applies"
+    RULES_ASKED = 40, "the stateful rules are asked about a packet {}"
+    TEST_FAILED = 41, "the packet fails the condition {}"
+    FLOWBIT_FAILED = 42, "the flow fails the condition {}"
 
     sentence: str
 
