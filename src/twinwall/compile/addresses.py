@@ -12,6 +12,7 @@ from twinwall.compile.rows import Intervals, RowPool
 from twinwall.path.table_layout import LEAF
 from twinwall.policy.sets import AddressSet
 
+Words = NDArray[np.uint64]
 WIDTHS = (4, 16)  # bytes of an address, IPv4 and IPv6
 
 
@@ -91,19 +92,27 @@ class _Nodes:
 
     def __init__(self) -> None:
         self.steps = 0
-        self._parts: list[NDArray[np.uint64]] = []
-        self._size = 0
+        self._parts = [np.zeros(1, np.uint64)]  # place 0 is no node
+        self._size = 1
 
-    def words(self) -> NDArray[np.uint64]:
-        return np.concatenate([np.zeros(1, np.uint64), *self._parts])
+    def words(self) -> Words:
+        """All nodes, one after the other."""
+        return np.concatenate(self._parts)
 
-    def _append(self, chunks: NDArray[np.uint64], values: NDArray[np.uint64]) -> int:
-        """Add one node; its place, counted from the start of the nodes."""
-        self.steps = max(self.steps, (len(chunks) - 1).bit_length())
-        place = self._size + 1
-        self._parts.append(np.concatenate((np.array([len(chunks)], np.uint64), (chunks << np.uint64(32)) | values)))
-        self._size += len(chunks) + 1
-        return place
+    def _pack(self, owner: NDArray[np.int64], owners: int, chunks: Words, values: Words) -> Words:
+        """Make a node of the keys of each owner (ascending); the node's place by owner, 0 for owners without keys."""
+        counts = np.bincount(owner, minlength=owners)
+        lengths = np.where(counts > 0, counts + 1, 0)
+        before = np.cumsum(lengths) - lengths
+        words = np.zeros(int(lengths.sum()), np.uint64)
+        words[before[counts > 0]] = counts[counts > 0]
+        rank = np.arange(len(owner)) - (np.cumsum(counts) - counts)[owner]
+        words[before[owner] + 1 + rank] = chunks << np.uint64(32) | values
+        places = np.where(counts > 0, self._size + before, 0).astype(np.uint64)
+        self.steps = max(self.steps, int(counts.max(initial=1) - 1).bit_length())
+        self._parts.append(words)
+        self._size += len(words)
+        return places
 
     def family(self, bounds: NDArray[np.bytes_], rows: NDArray[np.uint32], width: int) -> NDArray[np.uint32]:
         """The index of one family, given the row of each elementary interval."""
@@ -112,34 +121,37 @@ class _Nodes:
         keys = _with_chunk_edges(bounds, width)
         values = rows[np.searchsorted(bounds, keys, "right") - 1].astype(np.uint64) | np.uint64(LEAF)
         chunks = np.frombuffer(keys.tobytes(), ">u4").reshape(-1, width // 4).astype(np.uint64)
-        top, value = self._level(chunks, values)
-        return self._index(top, value)
+        return self._index(*self._levels(chunks, values))
 
-    def _level(self, chunks: NDArray[np.uint64], values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """The distinct first chunks, each with the value of its only key or with the place of a node for the rest."""
-        heads = np.flatnonzero(np.concatenate((np.ones(1, np.bool_), chunks[1:, 0] != chunks[:-1, 0])))
-        ends = np.append(heads[1:], len(chunks))
-        found = values[heads]
-        for number in np.flatnonzero(ends - heads > 1):
-            inside = slice(heads[number], ends[number])
-            found[number] = self._append(*self._level(chunks[inside, 1:], values[inside]))
-        return chunks[heads, 0], found
+    def _levels(self, chunks: Words, values: Words) -> tuple[Words, Words]:
+        """The distinct first chunks, each with the value of its only key or with the place of a node for the rest.
 
-    def _index(self, chunks: NDArray[np.uint64], values: NDArray[np.uint64]) -> NDArray[np.uint32]:
+        Nodes are made from the last chunk upwards, because a node holds the places of the nodes below it.
+        """
+        differs = np.cumsum(chunks[1:] != chunks[:-1], axis=1) > 0
+        new = np.concatenate((np.ones((1, chunks.shape[1]), np.bool_), differs))
+        starts = [np.flatnonzero(column) for column in new.T]
+        alone = [np.diff(each, append=len(chunks)) == 1 for each in starts]
+        below = values
+        for level in range(chunks.shape[1] - 1, 0, -1):
+            heads = starts[level]
+            found = np.where(alone[level], values[heads], below if level < chunks.shape[1] - 1 else 0)
+            parent = np.searchsorted(starts[level - 1], heads, "right") - 1
+            inside = ~alone[level - 1][parent]
+            below = self._pack(parent[inside], len(starts[level - 1]), chunks[heads[inside], level], found[inside])
+        top = starts[0]
+        return chunks[top, 0], np.where(alone[0], values[top], below if chunks.shape[1] > 1 else 0)
+
+    def _index(self, chunks: Words, values: Words) -> NDArray[np.uint32]:
         """The first level's keys, spread over the 65,536 places of their top 16 bits."""
-        starts = np.arange(65536, dtype=np.uint64) << np.uint64(16)
-        before = np.searchsorted(chunks, starts, "right") - 1
-        index = values[before]
-        after = np.append(before[1:], len(chunks) - 1)
-        crowded = (after > before) | (index < LEAF)
-        for place in np.flatnonzero(crowded):
-            inside = slice(before[place], after[place] + 1)
-            own = chunks[inside].copy()
-            own[0] = starts[place]
-            if place < 65535 and own[-1] == starts[place] + np.uint64(65536):
-                own, inside = own[:-1], slice(inside.start, inside.stop - 1)
-            index[place] = self._append(own, values[inside]) if len(own) > 1 or values[inside][0] < LEAF else values[inside][0]
-        return index.astype(np.uint32)
+        shift = np.uint64(16)
+        keys = np.union1d(chunks, chunks >> shift << shift)  # a node begins with the start of its place
+        held = values[np.searchsorted(chunks, keys, "right") - 1]
+        places = (keys >> shift).astype(np.int64)
+        crowded = (np.bincount(places, minlength=65536) > 1)[places] | (held < LEAF)
+        index = values[np.searchsorted(chunks, np.arange(65536, dtype=np.uint64) << shift, "right") - 1]
+        nodes = self._pack(places[crowded], 65536, keys[crowded], held[crowded])
+        return np.where(nodes > 0, nodes, index).astype(np.uint32)
 
 
 def _with_chunk_edges(bounds: NDArray[np.bytes_], width: int) -> NDArray[np.bytes_]:
@@ -147,6 +159,8 @@ def _with_chunk_edges(bounds: NDArray[np.bytes_], width: int) -> NDArray[np.byte
 
     Then the keys below one chunk either are one (the chunk is a leaf) or begin with the chunk's own start.
     """
+    if width == 4:
+        return bounds
     keys = {int.from_bytes(bound.ljust(width, b"\0"), "big") for bound in bounds.tolist()}
     for key in list(keys):
         for bits in range(32, 8 * width, 32):

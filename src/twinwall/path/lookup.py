@@ -17,7 +17,7 @@ from twinwall.path.layout import (
     W_SACK,
     W_STATUS,
 )
-from twinwall.path.primitives import Address, get, opaque, table_at
+from twinwall.path.primitives import Address, branchless, get, opaque, table_at
 from twinwall.path.table_layout import (
     BLOCK_WORDS,
     H_BLOCKS,
@@ -58,7 +58,7 @@ def search_node(table: Address, record: Address, node: int, chunk: int, steps: i
         half = count >> 1
         count = opaque(record, count - half)
         middle = at + half
-        at = opaque(record, middle if (table_at(table, middle) >> 32) <= chunk else at)
+        at = opaque(record, at + branchless(half if (table_at(table, middle) >> 32) <= chunk else 0))
         step += 1
     return table_at(table, at) & MASK32
 
