@@ -70,9 +70,13 @@ class Tracked:
         """The entry that an answer names."""
         return self.table.entries()[index - 1]
 
+    def living(self) -> list[np.void]:
+        """The entries whose time has not come."""
+        return [each for each in self.table.live() if int(each["deadline"]) > self.now]
+
     def only(self) -> np.void:
         """The one entry that lives."""
-        (entry,) = [each for each in self.table.live() if int(each["deadline"]) > self.now]
+        (entry,) = self.living()
         return entry
 
     def listed(self) -> tuple[str, float, str]:

@@ -3,7 +3,8 @@
 Two network namespaces: a router with forwarding on, and an outside that holds the far end of the router's two links.  A packet
 is written to one link, labelled in the router by an nftables rule that stores `ct state` and `ct direction` in the DSCP field,
 and read from the other link.  The tracker does not look at interfaces, so both directions of a conversation go in at the same
-side.  Packets that the router's routing refuses (martians, TTL 1, bad IP headers) do not come out: the answer is None.
+side.  Packets that the router's routing refuses (martians, TTL 1, bad IP headers) do not come out: the answer is None.  Each
+packet is followed by a marker, which the tracker does not see: when that has come out, nothing else will.
 
 Each namespace is held by a process that ends when its standard input closes, so nothing is left behind even if the test
 process is killed.  Needs root, and the programs nft, ip, conntrack, unshare and nsenter.
@@ -30,7 +31,8 @@ PROGRAMS = ("nft", "ip", "conntrack", "unshare", "nsenter")
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
 INSIDE_MAC, NEXT_HOP_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
-WAIT = 0.05  # seconds for a packet that has not come out at once
+MARKER_PORT = 9
+PATIENCE = 10  # seconds after which the router is broken: the marker always comes out
 
 SETUP = """
 ip link set lo up
@@ -58,6 +60,10 @@ SYSCTLS = {
 
 RULES = """
 table inet oracle {{
+  chain early {{
+    type filter hook prerouting priority -300; policy accept;
+    ip saddr 192.0.2.1 ip daddr 192.0.2.2 udp dport {port} notrack
+  }}
   chain label {{
     type filter hook prerouting priority -150; policy accept;
 {lines}
@@ -158,6 +164,7 @@ class KernelOracle:
 
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
+        self._count = 0
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -196,35 +203,51 @@ class KernelOracle:
         path = "/proc/sys/" + name.replace(".", "/")
         self.router.run("sh", "-c", f"echo {value} > {path}")
 
+    def read_sysctl(self, name: str) -> int:
+        """The value of a sysctl of the router."""
+        return int(self.router.run("cat", "/proc/sys/" + name.replace(".", "/")))
+
     def flush(self) -> None:
         """Forget all connections."""
         self.router.run("conntrack", "-F")
 
     def label(self, packet: bytes) -> Label | None:
         """What the tracker calls this IP packet; None if it did not come out."""
-        self._drain()
         version = packet[0] >> 4
         link = bytes.fromhex(INSIDE_MAC.replace(":", "")) + b"\x02\0\0\0\0\x09" + (b"\x08\0" if version == 4 else b"\x86\xdd")
-        self._near.send(link + packet)
+        frame = link + packet
         addresses = slice(26, 34) if version == 4 else slice(22, 54)
-        wanted = (link + packet)[addresses]
+        self._count += 1
+        self._near.send(frame)
+        self._near.send(marker(self._count))
         answer = None
-        patience = WAIT
-        while select.select([self._far], [], [], 0 if answer else patience)[0]:
-            frame = self._far.recv(65600)
-            if frame[12:14] == link[12:14] and frame[addresses] == wanted:
-                field = frame[15] if version == 4 else struct.unpack_from("!H", frame, 14)[0] >> 4 & 0xFF
+        while select.select([self._far], [], [], PATIENCE)[0]:
+            seen = self._far.recv(65600)
+            if seen[26:38] == MARKER_ADDRESSES + MARKER_PORTS and seen[42:50] == self._count.to_bytes(8, "big"):
+                return answer
+            if seen[12:14] == frame[12:14] and seen[addresses] == frame[addresses]:
+                field = seen[15] if version == 4 else struct.unpack_from("!H", seen, 14)[0] >> 4 & 0xFF
                 answer = Label(*LABELS[field >> 2]) if field >> 2 in LABELS else answer
-        return answer
+        raise RuntimeError("the router lost the marker")
 
     def listed(self) -> list[Listed]:
         """The connections the kernel knows now."""
         lines = self.router.run("conntrack", "-L", "-f", "ipv4") + self.router.run("conntrack", "-L", "-f", "ipv6")
         return [parsed for line in lines.splitlines() if (parsed := parse_listed(line)) is not None]
 
-    def _drain(self) -> None:
-        while select.select([self._far], [], [], 0)[0]:
-            self._far.recv(65600)
+
+MARKER_ADDRESSES = bytes([192, 0, 2, 1, 192, 0, 2, 2])
+MARKER_PORTS = struct.pack("!HH", MARKER_PORT, MARKER_PORT)
+
+
+def marker(count: int) -> bytes:
+    """The frame that says that everything sent before has come out."""
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 36, 0, 0, 64, 17, 0) + MARKER_ADDRESSES
+    total = sum(struct.unpack("!10H", head))
+    total = (total & 0xFFFF) + (total >> 16)
+    head = head[:10] + struct.pack("!H", total ^ 0xFFFF) + head[12:]
+    link = bytes.fromhex(INSIDE_MAC.replace(":", "")) + b"\x02\0\0\0\0\x09\x08\0"
+    return link + head + MARKER_PORTS + struct.pack("!HH", 16, 0) + count.to_bytes(8, "big")
 
 
 def rules() -> str:
@@ -234,7 +257,7 @@ def rules() -> str:
         for value, condition in CONDITIONS.items()
         for family, field in (("ipv4", "ip"), ("ipv6", "ip6"))
     ]
-    return RULES.format(lines="\n".join(lines))
+    return RULES.format(port=MARKER_PORT, lines="\n".join(lines))
 
 
 def packet_socket(name: str) -> socket.socket:
@@ -253,6 +276,4 @@ def parse_listed(line: str) -> Listed | None:
     match = LINE.match(line)
     if match is None:
         return None
-    return Listed(
-        match["protocol"], int(match["seconds"]), match["state"] or "", "[ASSURED]" in line, "[UNREPLIED]" in line
-    )
+    return Listed(match["protocol"], int(match["seconds"]), match["state"] or "", "[ASSURED]" in line, "[UNREPLIED]" in line)
