@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinwall.policy.codes import Code
 from twinwall.policy.model import Condition, PacketField
 from twinwall.rules.located import Mistake
 from twinwall.rules.numbers import print_comparison, read_comparison, read_plain
@@ -44,8 +43,7 @@ def test_a_range_leaves_out_both_ends(low, high, sign):
     expected = {value for value in range(256) if low < value < high}
     try:
         condition = read_comparison(f"{low}{sign}{high}", PacketField.TTL, 255)
-    except Mistake as mistake:
-        assert mistake.code == Code.NEVER_MATCHES
+    except Mistake:
         assert not expected
         return
     assert {value for value in range(256) if holds(condition, value)} == expected

@@ -241,6 +241,18 @@ def test_interfaces_and_flowbits_are_numbered_in_order_of_appearance():
 
 def test_nothing_takes_exponential_or_quadratic_time():
     nested = "[" * 5000 + "10.0.0.1" + "]" * 5000
+    spaces = " " * 30_000
+    for option in (
+        "reference:url,a{0}b{0}",
+        "flags:{0}x",
+        "ttl:!{0}x",
+        "msg:{0}x",
+        "flowbits:set,{0}",
+        "metadata:{0}",
+        "ip_proto:!{0}?",
+        "tos:{0}",
+    ):
+        assert parse_rules(f"alert ip any any -> any any ({option.format(spaces)}; sid:x;)", "f").diagnostics
     wide = "[" + ",".join(f"10.{at >> 8}.{at & 255}.0/24" for at in range(4000)) + "]"
     for text in (nested, "!" * 20000, "[!" * 900, "\\" * 60000, '"' * 60000, "(" * 60000, ";" * 60000, "a:" * 30000):
         assert parse_rules(f"alert tcp {text} any -> any any ({text} sid:1;)", "f").diagnostics

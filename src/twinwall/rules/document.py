@@ -17,7 +17,7 @@ from twinwall.rules.lexer import joined_lines
 from twinwall.rules.located import Located
 
 LARGEST = 64 << 20  # characters of a whole file
-LARGEST_FRAME = 1 << 20  # characters of a file without its rules blocks
+LARGEST_FRAME = 128 << 10  # characters of a file without its rules blocks: some seconds for the YAML reader at worst
 DEEPEST_FLOW = 64  # brackets inside each other
 BLOCK = re.compile(r"( *)(?:- +)?(rules) *: *\|[+-]? *(?:#.*)?", re.ASCII)
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
@@ -130,7 +130,7 @@ class _Frame:
 
     def _refuse_size(self) -> None:
         if len(self.text) > LARGEST_FRAME:
-            hint = "put rules into `rules: |` blocks or into files named under `files`"
+            hint = f"at most {LARGEST_FRAME >> 10} KiB; put rules into `rules: |` blocks or into files named under `files`"
             raise DocumentError(Code.FILE_TOO_LARGE, "too much text outside of rules blocks", Span(self.file, 1, 1), hint)
         depth = deepest = 0
         for bracket in re.findall(r"[\[{}\]]", self.text):

@@ -231,8 +231,10 @@ class _Line:
             raise Mistake(Code.BAD_VALUE, f"`{name}` takes no value", at, value_at + len(value), f"write {name};")
         if keyword.packet:
             draft.packet = True
+        bare = value.strip()
+        value_at += value.index(bare)
         try:
-            keyword.read(value, draft)
+            keyword.read(bare, draft)
         except Mistake as mistake:
             raise mistake.moved(value_at) from None
 

@@ -17,7 +17,7 @@ from twinwall.rules.suggest import did_you_mean
 QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.)+)"\s*', re.DOTALL)
 ESCAPED = re.compile(r'\\([\\";:])')
 TO_ESCAPE = re.compile(r'([\\";])')
-REFERENCE = re.compile(r"\s*([A-Za-z0-9_-]+)\s*,\s*(\S.*?)\s*", re.ASCII | re.DOTALL)
+REFERENCE = re.compile(r"([A-Za-z0-9_-]+)\s*,\s*(\S.*)", re.ASCII | re.DOTALL)
 UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
 TOP_SID = 0xFFFFFFFE
 
