@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from twinwall.policy.model import Action, Condition, FlowbitOption, FlowOption
 from twinwall.policy.sets import AddressSet
 
@@ -17,7 +19,7 @@ class Names:
         """The name's number; a new name gets the next one."""
         return self._numbers.setdefault(name, len(self._numbers) + self.first)
 
-    def __iter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204
+    def __iter__(self) -> Iterator[str]:
         return iter(self._numbers)
 
     def __len__(self) -> int:
