@@ -64,6 +64,7 @@ FAMILIES = {
     ("twinwall.policy.diagnostic", "PolicyError"): ExitCode.POLICY,
     ("twinwall.capture.error", "CaptureError"): ExitCode.CAPTURE,
     ("twinwall.events.sink", "OutputError"): ExitCode.OUTPUT,
+    ("twinwall.engine.spoken_error", "SpokenError"): ExitCode.USAGE,
 }
 
 

@@ -1,0 +1,202 @@
+"""Rows and numbers in words: packets, rules, tracker answers, conditions.  What `engine.story` puts its sentences together from."""
+
+from __future__ import annotations
+
+from twinwall.conntrack.entry import ST_ASSURED, ST_MIDSTREAM, ST_SEEN_REPLY, ST_UNCONFIRMED
+from twinwall.conntrack.sctp import SctpState
+from twinwall.conntrack.tcp import TABLE, SegmentKind, TcpState
+from twinwall.engine.batch import PROTOCOLS, address_text
+from twinwall.engine.decision import RejectReply
+from twinwall.engine.recorder import Row
+from twinwall.engine.vocabulary import flags_word, message_word
+from twinwall.path.flow_state import (
+    FLOW_DROP,
+    FLOW_PASS,
+    FLOW_REJECT,
+    TRACK_ESTABLISHED,
+    TRACK_FRESH,
+    TRACK_FULL,
+    TRACK_MIDSTREAM,
+    TRACK_QUOTE,
+    TRACK_TO_CLIENT,
+)
+from twinwall.path.layout import (
+    FRAG_MORE,
+    FRAG_OFFSET,
+    ICMP,
+    ICMP6,
+    MARK_FRAGMENT,
+    MARK_PORTS,
+    MARK_REASSEMBLED,
+    MARK_TRANSPORT,
+    SCTP,
+    TCP,
+)
+from twinwall.path.reason import CtState, Direction, Reason
+from twinwall.path.table_layout import ACTION_DROP, ACTION_FORWARD, ACTION_PASS
+from twinwall.policy.model import Rule
+from twinwall.stream import fragments
+
+NANOSECONDS = 1_000_000_000
+
+ACTIONS = {ACTION_PASS: "pass", ACTION_DROP: "drop", ACTION_FORWARD: "forward"}
+FLOW_VERDICTS = {FLOW_PASS: "pass", FLOW_DROP: "drop", FLOW_REJECT: "reject"}
+REPLIES = {
+    RejectReply.NONE: "nothing (ICMPv6 is never answered with an error)",
+    RejectReply.TCP_RESET: "a TCP reset to the packet's sender",
+    RejectReply.ICMP_PROHIBITED: "an ICMP destination unreachable, administratively prohibited, to the packet's sender",
+    RejectReply.ICMPV6_PROHIBITED: "an ICMPv6 destination unreachable, administratively prohibited, to the packet's sender",
+}
+PIECES = {
+    fragments.WHOLE: "the whole datagram in one piece",
+    fragments.HELD: "held until the datagram's other pieces come",
+    fragments.COMPLETE: "the last piece that was missing; the datagram is judged as one packet",
+    fragments.OVERLAP: "it overlaps another piece; the whole datagram is discarded",
+    fragments.DUPLICATE: "it came before; this piece alone is dropped",
+    fragments.LIMIT: "there is no room for it",
+    fragments.BAD: "it contradicts the pieces before it",
+}
+MARKS = {
+    TRACK_FRESH: "a new entry",
+    TRACK_FULL: "the table is full",
+    TRACK_MIDSTREAM: "the connection's start was not seen",
+    TRACK_QUOTE: "an ICMP error, labelled by the packet that it quotes",
+}
+SIDES = ("to the server", "to the client", "of no flow")
+
+
+def packet_words(record: Row) -> str:
+    """A decoded packet in one line; the words of the packet language where it has some."""
+    version = int(record["version"])
+    if not version:
+        return f"no IP packet (ethertype 0x{int(record['ethertype']):04x})"
+    proto = int(record["proto"])
+    source, destination = endpoint_words(record, "src", "sport"), endpoint_words(record, "dst", "dport")
+    words = [f"{PROTOCOLS[proto]} {source} > {destination}", *_protocol_words(record, proto), *_fragment_words(record)]
+    words.append(f"ttl {int(record['ttl'])}")
+    if int(record["marks"]) & MARK_TRANSPORT:
+        words.append(f"{int(record['payload_length'])} bytes of payload")
+    if int(record["vlan_count"]):
+        words.append(f"VLAN {int(record['vlan']) & 0xFFF}")
+    return ", ".join(words)
+
+
+def endpoint_words(record: Row, side: str, port: str) -> str:
+    """An address, with the port where there is one."""
+    version = int(record["version"])
+    address = address_text(version, int(record[f"{side}_hi"]), int(record[f"{side}_lo"]))
+    if not int(record["marks"]) & MARK_PORTS:
+        return address
+    return f"[{address}]:{int(record[port])}" if version == 6 else f"{address}:{int(record[port])}"
+
+
+def _protocol_words(record: Row, proto: int) -> tuple[str, ...]:
+    if not int(record["marks"]) & MARK_TRANSPORT:
+        return ()
+    if proto == TCP:
+        numbers = f"seq {int(record['seq'])} ack {int(record['ack'])} win {int(record['window'])}"
+        return f"flags {flags_word(int(record['tcp_flags']))}", numbers
+    if proto in (ICMP, ICMP6):
+        message = int(record["icmp_type"]), int(record["icmp_code"])
+        return message_word(proto, message), f"id {int(record['icmp_id'])} seq {int(record['icmp_seq'])}"
+    return ()
+
+
+def _fragment_words(record: Row) -> tuple[str, ...]:
+    marks, piece = int(record["marks"]), int(record["frag"])
+    if marks & MARK_REASSEMBLED:
+        return ("put together from fragments",)
+    if not marks & MARK_FRAGMENT:
+        return ()
+    more = ", more follow" if piece & FRAG_MORE else ", the last"
+    return (f"the piece at byte {(piece & FRAG_OFFSET) * 8}{more}",)
+
+
+def rule_words(rule: Rule) -> str:
+    """What a rule is called: its number and its message."""
+    message = f' "{rule.message}"' if rule.message else ""
+    return f"{rule.sid}{message}"
+
+
+def rule_place(rule: Rule) -> str:
+    """Where a rule stands; for a synthetic one, that nobody wrote it."""
+    if rule.synthetic:
+        return "a synthetic rule: nobody wrote it, the policy's settings imply it"
+    return f"{rule.span.file}:{rule.span.line}"
+
+
+def tracked_words(tracked: int) -> str:
+    """The tracker's answer."""
+    label = CtState(tracked & 0xFF)
+    direction = Direction(tracked >> 8 & 0xFF)
+    words = [label.name if label else "no label"]
+    if direction is not Direction.NONE:
+        words.append(f"{direction.name.lower()} direction")
+    words += [text for mark, text in MARKS.items() if tracked & mark]
+    return ", ".join(words)
+
+
+def place_words(place: int) -> str:
+    """What the flow says of a packet to the rules (`path.evaluate`): its direction, and what is known of the flow."""
+    words = [SIDES[min(place & 3, 2)]]
+    if place & 3 != 2:
+        words.append("of an established flow" if place & 4 else "of a flow that is not established yet")
+        words.append("the first of its side" if place & 8 else "not the first of its side, so that IP-only rules are not asked again")
+    return ", ".join(words)
+
+
+def tcp_step_words(step: int) -> str:
+    """The cell of the TCP table that a segment met, and why it stands there."""
+    kind, old, state, direction = (step >> shift & 0xFF for shift in (0, 8, 16, 24))
+    cell = TABLE[Direction(direction), SegmentKind(kind)][old]
+    side = "original" if direction == Direction.ORIGINAL else "reply"
+    name = TcpState(state)
+    leads = {TcpState.INVALID: "is invalid", TcpState.IGNORE: "passes and changes nothing"}.get(name, f"leads to {name.name}")
+    return f"in {TcpState(old).name}, {_article(SegmentKind(kind).name)} in {side} direction {leads}: {cell.reason}"
+
+
+def _article(word: str) -> str:
+    return f"an {word}" if word[0] in "AEFIORS" else f"a {word}"
+
+
+def state_words(entry: Row) -> str:
+    """The protocol's own state of an entry, as Linux spells it; empty where the protocol has none."""
+    proto, state = int(entry["proto"]), int(entry["state"])
+    if proto == TCP:
+        return TcpState(state).name
+    if proto == SCTP:
+        return SctpState(state).name
+    return ""
+
+
+def status_words(entry: Row) -> tuple[str, ...]:
+    """What an entry's status says."""
+    status = int(entry["status"])
+    words = {
+        ST_SEEN_REPLY: "a reply was seen",
+        ST_ASSURED: "assured",
+        ST_MIDSTREAM: "its start was not seen",
+        ST_UNCONFIRMED: "nothing of it has passed: for the tracker's label it does not exist",
+    }
+    return tuple(text for bit, text in words.items() if status & bit)
+
+
+def left_words(entry: Row, now: int) -> str:
+    """How long an entry lives if nothing more comes."""
+    left = int(entry["deadline"]) - now
+    return "ends at once" if left <= 0 else f"ends in {left / NANOSECONDS:g} s if nothing more comes"
+
+
+def side_words(tracked: int) -> str:
+    """The direction as rules say it."""
+    return SIDES[1 if tracked & TRACK_TO_CLIENT else 0]
+
+
+def established_words(tracked: int) -> str:
+    """The rule language's notion of established."""
+    return "established" if tracked & TRACK_ESTABLISHED else "not established yet"
+
+
+def reason_words(reason: int) -> str:
+    """A reason's name and sentence."""
+    return f"{Reason(reason).name.lower()}: {Reason(reason).explanation}"
