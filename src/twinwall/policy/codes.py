@@ -48,12 +48,18 @@ class Code(StrEnum):
     BAD_CHOICE = "bad-choice", "The value is not one of those that the key takes."
     BAD_NUMBER = "bad-number", "The value is not a whole number in the range that the key takes."
     BAD_DURATION = "bad-duration", "The value is not a time such as `350s`, `5m`, `2h`, `1d` or a number of seconds."
-    UNSUPPORTED_VERSION = "unsupported-version", "The file says a version of the policy format that this twinwall does not read."
+    UNSUPPORTED_VERSION = (
+        "unsupported-version",
+        "The file says a version of the policy format that this twinwall does not read.",
+    )
     MISSING_KEY = "missing-key", "A key that every policy file has is not there."
     ORDER_DEFAULT = "order-default", "Default actions exist in strict order only, and not every pair of them goes together."
     # What `lint` notices.
     ASYMMETRIC = "asymmetric", "A stateless pass or forward rule has no mirror for the packets that come back."
-    SHADOWING_FLOW = "shadowing-flow", "In strict order, a rule on addresses and ports alone decides a flow before a later rule can look into it."
+    SHADOWING_FLOW = (
+        "shadowing-flow",
+        "In strict order, a rule on addresses and ports alone decides a flow before a later rule can look into it.",
+    )
     FLAGS_ONE_WAY = "flags-one-way", "A stateless pass or forward rule asks for TCP flags that the replies do not have."
 
     meaning: str
