@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from twinwall.compile.limits import TooLargeError, refusal
 from twinwall.compile.stateful import compile_stateful
 from twinwall.compile.stateless import compile_stateless
 from twinwall.compile.table import RuleTable
@@ -20,9 +21,13 @@ class CompiledPolicy:
 
 
 def compile_policy(policy: Policy) -> CompiledPolicy:
-    """Compile both stages of `policy`."""
-    return CompiledPolicy(
-        stateless=compile_stateless(policy.stateless),
-        stateful=compile_stateful(policy.stateful, policy.flowbits),
-        flowbit_words=-(-len(policy.flowbits) // 64),
-    )
+    """Compile both stages of `policy`.  `PolicyError`: a stage is larger than `compile.limits` allows."""
+    try:
+        stateless = compile_stateless(policy.stateless)
+    except TooLargeError as error:
+        raise refusal(error, "stateless", policy.stateless.rules) from error
+    try:
+        stateful = compile_stateful(policy.stateful, policy.flowbits)
+    except TooLargeError as error:
+        raise refusal(error, "stateful", policy.stateful.rules) from error
+    return CompiledPolicy(stateless, stateful, -(-len(policy.flowbits) // 64))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from twinwall.compile.limits import check_cells, check_entries
 from twinwall.path.table_layout import BLOCK_ENTRIES, BLOCK_WORDS
 
 U64 = NDArray[np.uint64]
@@ -31,6 +32,7 @@ class RowPool:
     """The rows and blocks of one table, numbered in the order in which they are added."""
 
     def __init__(self, entries: int) -> None:
+        check_entries(entries)
         self.words = max(1, -(-entries // 64))
         self.summaries = -(-self.words // 64)
         self.blocks_per_row = -(-self.words // BLOCK_WORDS)
@@ -50,7 +52,8 @@ class RowPool:
         return len(self._numbers)
 
     def add(self, cells: int, accepted: Intervals) -> NDArray[np.uint32]:
-        """The row number of every cell of a line of `cells` cells."""
+        """The row number of every cell of a line of `cells` cells; `TooLargeError` where they would not fit."""
+        check_cells(cells, self.blocks_per_row)
         numbers = np.empty((self.blocks_per_row, cells), np.uint32)
         edges = np.searchsorted(accepted.entry, np.arange(self.blocks_per_row + 1) * BLOCK_ENTRIES)
         for block in range(self.blocks_per_row):

@@ -81,7 +81,7 @@ def compile_stateful(stage: StatefulStage, flowbits: Sequence[str], alert_limit:
         H_ROW_CACHE: 1 if builder.rows.rows < 1 << 16 else 0,
         H_EFFECTS: 1 if any(each.kind in EFFECTS for rule in rules for each in rule.flowbits) else 0,
     }
-    return RuleTable(builder.words(), rules)
+    return builder.table(rules)
 
 
 def _covers_flow(rule: Rule) -> bool:

@@ -33,4 +33,4 @@ def compile_stateless(stage: StatelessStage) -> RuleTable:
     other = stage.fragments if stage.other_fragments is None else stage.other_fragments
     actions = [STATELESS_ACTIONS[each] for each in (stage.default, stage.fragments, other)]
     builder.numbers[H_DEFAULT] = actions[0] | actions[1] << 8 | actions[2] << 16
-    return RuleTable(builder.words(), stage.rules)
+    return builder.table(stage.rules)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,10 +43,14 @@ LINE_WORDS = 8  # sections begin on a cache line
 
 @dataclass(frozen=True)
 class RuleTable:
-    """One compiled stage: `words` is the table, `rules` says what its rule numbers mean."""
+    """One compiled stage: `words` is the table, `rules` says what its rule numbers mean.
+
+    `section_words`: the size of every section, by the header word that says where it starts.
+    """
 
     words: Words
     rules: tuple[Rule, ...]
+    section_words: Mapping[int, int]
 
     def header(self, word: int) -> int:
         """A word of the header (`path.table_layout.H_*`)."""
@@ -85,21 +89,20 @@ class Builder:
         self.paged(H_KIND_ROWS, kinds.rows)
         self.paged(H_CONTEXTS, compile_contexts(entries, self.rows))
 
-    def words(self) -> Words:
-        """The table."""
+    def table(self, rules: tuple[Rule, ...]) -> RuleTable:
+        """The finished table of `rules`."""
         rows = self.rows
         sections = {**self.sections, H_PAGES: self._pages.words(), H_ROWS: rows.row_words(), H_BLOCKS: rows.block_words()}
         numbers = {**self.numbers, H_WORDS: rows.words, H_SUMMARIES: rows.summaries, H_STRIDE: rows.stride}
         header = np.zeros(HEADER_WORDS, np.uint64)
         for word, value in numbers.items():
             header[word] = value
-        parts = [header]
+        parts = {word: _words(content) for word, content in sections.items()}
         place = HEADER_WORDS
-        for word, content in sections.items():
+        for word, part in parts.items():
             header[word] = place
-            parts.append(_words(content))
-            place += len(parts[-1])
-        return np.concatenate(parts)
+            place += len(part)
+        return RuleTable(np.concatenate((header, *parts.values())), rules, {word: len(part) for word, part in parts.items()})
 
 
 def _words(content: NDArray[np.generic]) -> Words:
