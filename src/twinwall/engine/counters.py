@@ -16,6 +16,20 @@ from twinwall.engine.batch import RuleBook, address_text
 from twinwall.path.reason import CtState
 
 Counts = NDArray[np.uint64]
+TALKER_BUCKETS = 1 << 12
+
+
+def empty_desk(stateless_rules: int, stateful_rules: int) -> Counts:
+    """A desk with room to count that many rules, and nothing counted yet."""
+    stateful_hits = d.HITS + 2 * stateless_rules
+    talkers = stateful_hits + 2 * stateful_rules
+    desk: Counts = np.zeros(talkers + TALKER_BUCKETS * d.TALKER_WAYS * d.TALKER_WORDS, np.uint64)
+    desk[d.D_STATELESS_HITS] = d.HITS
+    desk[d.D_STATEFUL_HITS] = stateful_hits
+    desk[d.D_TALKERS] = talkers
+    desk[d.D_TALKER_MASK] = TALKER_BUCKETS - 1
+    desk[d.D_EARLIEST] = d.NEVER
+    return desk
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from twinwall.conntrack.entry import END_SHUTDOWN, ENTRY
 from twinwall.conntrack.table import ConnectionTable
 from twinwall.engine import desk as d
 from twinwall.engine.batch import DecisionBatch, RuleBook
-from twinwall.engine.counters import Counters
+from twinwall.engine.counters import Counters, empty_desk
 from twinwall.engine.emission import NONE_WAITING
 from twinwall.engine.pipeline import CHUNK
 from twinwall.path.layout import ALERT, DECISION, FRAME, RECORD
@@ -33,8 +33,7 @@ RING = 1 << 17  # packets whose decisions can be under way at once
 BATCH = 1 << 14  # frames decided at a time
 HELD_BYTES = 64 << 20  # capture buffers kept for packets that wait for their datagram
 ALERT_ROOM = 1 << 16
-TALKER_BUCKETS = 1 << 12
-SWEEP = 4 * BATCH  # entries looked at for expiry after each batch
+SWEEP = BATCH // 2  # entries looked at for expiry after each batch
 
 _EXCEPTIONS = {
     Exceptional.DROP: d.EXCEPT_DROP,
@@ -90,7 +89,6 @@ class Engine:
     ) -> None:
         settings = settings or Settings()
         self.rules = RuleBook(compiled.stateless.rules, compiled.stateful.rules)
-        self.machine = machine
         self.keep = keep
         self.packets = 0  # decided or waiting so far
         self._stateless = compiled.stateless.words
@@ -104,15 +102,20 @@ class Engine:
         self.desk = _make_desk(policy, compiled, settings, margin)
         self.counters = Counters(self.desk, self.rules)
         self._interfaces = {name: number for number, name in enumerate(policy.interfaces, 1)}
+        self.use(machine)
+        self._held: list[_Held] = []
+        self._emitted = 0  # packets handed out
+        self._alerts_due: list[NDArray[np.void]] = []
+        self._flows_due: list[NDArray[np.void]] = []
+
+    def use(self, machine: Machine) -> None:
+        """Let `machine` execute what follows, on the same memory: a run may change between native and interpreted."""
+        self.machine = machine
         self._places = tuple(
             machine.place(array)
             for array in (self.records, self.decisions, self._stateless, self._stateful, self.connections.words,
                           self.fragments.memory, self._alerts, self.desk)
         )  # fmt: skip
-        self._held: list[_Held] = []
-        self._emitted = 0  # packets handed out
-        self._alerts_due: list[NDArray[np.void]] = []
-        self._flows_due: list[NDArray[np.void]] = []
 
     def feed(self, batch: Frames) -> None:
         """Decide the packets of a batch.  It must stay valid until its decisions are taken, if decisions are kept."""
@@ -233,9 +236,7 @@ class Engine:
 
 
 def _make_desk(policy: Policy, compiled: CompiledPolicy, settings: Settings, margin: int) -> NDArray[Any]:
-    stateful_hits = d.HITS + 2 * len(compiled.stateless.rules)
-    talkers = stateful_hits + 2 * len(compiled.stateful.rules)
-    desk: NDArray[np.uint64] = np.zeros(talkers + TALKER_BUCKETS * d.TALKER_WAYS * d.TALKER_WORDS, np.uint64)
+    desk = empty_desk(len(compiled.stateless.rules), len(compiled.stateful.rules))
     values = {
         d.D_WORDS: compiled.stateless.words[H_WORDS],
         d.D_STEPS: compiled.stateless.words[H_STEPS],
@@ -243,13 +244,8 @@ def _make_desk(policy: Policy, compiled: CompiledPolicy, settings: Settings, mar
         d.D_MIDSTREAM: _EXCEPTIONS[policy.stateful.midstream],
         d.D_INVALID: _EXCEPTIONS[policy.stateful.invalid],
         d.D_RING: RING - 1,
-        d.D_EARLIEST: d.NEVER,
         d.D_ALERTS: ALERT_ROOM + margin,
         d.D_ALERT_MARGIN: margin,
-        d.D_STATELESS_HITS: d.HITS,
-        d.D_STATEFUL_HITS: stateful_hits,
-        d.D_TALKERS: talkers,
-        d.D_TALKER_MASK: TALKER_BUCKETS - 1,
     }
     for word, value in values.items():
         desk[word] = value

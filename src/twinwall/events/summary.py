@@ -1,7 +1,6 @@
 """The summary of a run: what `replay` prints at its end, and `--json` as data.
 
-`SummaryBuilder` takes batches while they come, `finish` adds the engine's counters.  Memory is bounded by the number of rules
-and `talkers.CAPACITY`.
+Everything in it comes from the engine's counters, which are kept while packets are decided; nothing is counted here.
 """
 
 from __future__ import annotations
@@ -11,13 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
-from twinwall.conntrack.entry import ST_SEEN_REPLY
-from twinwall.engine.batch import PROTOCOLS, DecisionBatch, RuleBook
-from twinwall.events.counters import Counters, Counts
+from twinwall.engine.batch import PROTOCOLS, RuleBook
+from twinwall.engine.counters import Counters, Counts, FlowKind, Talker
 from twinwall.events.flow import TCP_STATES, FlowState
-from twinwall.events.talkers import Talker, Talkers
 from twinwall.path.layout import TCP
 from twinwall.path.reason import CtState, Reason, StageName, Verdict
 
@@ -27,10 +23,7 @@ if TYPE_CHECKING:
     from twinwall.policy.model import Rule
 
 TOP = 10
-_STATES = tuple(FlowState)
-_STATE_NAMES = tuple(state.value for state in FlowState)
 _REASONS = {int(reason): reason for reason in Reason}
-_TCP_STATE = np.array([_STATES.index(TCP_STATES[state][1]) if state in TCP_STATES else 0 for state in range(256)])
 
 
 @dataclass(frozen=True)
@@ -80,7 +73,6 @@ class Summary:
     malformed: dict[str, int]
     rules: tuple[RuleTally, ...]
     dropped_talkers: tuple[Talker, ...]
-    dropped_talkers_exact: bool
     ct_states: dict[str, int]
     flows: dict[str, dict[str, int]]
 
@@ -109,66 +101,48 @@ class Summary:
         render(self, console)
 
 
-class SummaryBuilder:
-    """Collects, batch by batch, what counters do not hold: time, talkers, ended connections."""
+def summarise(counters: Counters, rules: RuleBook, elapsed: float, top: int = TOP) -> Summary:
+    """The run in numbers: what was counted, the seconds it took, and `top` rules and talkers."""
+    packets, size = (int(total) for total in counters.outcomes.sum(axis=(0, 1, 2)))
+    return Summary(
+        packets=packets,
+        bytes=size,
+        first=counters.first,
+        last=counters.last,
+        elapsed=elapsed,
+        verdicts={each.name.lower(): Tally(*_pair(counters.outcomes[:, :, each].sum(axis=(0, 1)))) for each in Verdict},
+        reasons=_reasons(counters.outcomes),
+        malformed=_malformed(counters.outcomes),
+        rules=_top_rules(counters, rules, top),
+        dropped_talkers=counters.dropped_talkers(top),
+        ct_states={each.name: int(counters.ct_states[each, 0]) for each in CtState if each is not CtState.NONE},
+        flows=_flow_states(counters.flows),
+    )
 
-    def __init__(self, rules: RuleBook) -> None:
-        self._rules = rules
-        self._talkers = Talkers()
-        self._flows = np.zeros((256, len(_STATES)), dtype=np.int64)
-        self._first: int | None = None
-        self._last: int | None = None
 
-    def add(self, batch: DecisionBatch) -> None:
-        """Take in a batch."""
-        self._add_flows(batch.flows)
-        if len(batch) == 0:
-            return
-        times = batch.decisions["timestamp"]
-        low, high = int(times.min()), int(times.max())
-        self._first = low if self._first is None else min(self._first, low)
-        self._last = high if self._last is None else max(self._last, high)
-        stopped = np.flatnonzero(batch.decisions["verdict"])
-        stopped = stopped[batch.records["version"][stopped] != 0]
-        self._talkers.add(batch.records[stopped], batch.decisions["length"][stopped])
+def _top_rules(counters: Counters, rules: RuleBook, top: int) -> tuple[RuleTally, ...]:
+    tallies: list[RuleTally] = []
+    stages = ((StageName.STATELESS, rules.stateless, counters.stateless),
+              (StageName.STATEFUL, rules.stateful, counters.stateful))  # fmt: skip
+    for stage, written, hits in stages:
+        order = np.argsort(hits[:, 0], kind="stable")[::-1][:top]
+        tallies += [_rule_tally(stage, written[at], hits[at]) for at in order.tolist() if hits[at, 0]]
+    return tuple(sorted(tallies, key=lambda tally: -tally.packets)[:top])
 
-    def _add_flows(self, flows: NDArray[np.void]) -> None:
-        answered = (flows["status"] & ST_SEEN_REPLY != 0).astype(np.intp) * _STATES.index(FlowState.ESTABLISHED)
-        states = np.where(flows["proto"] == TCP, _TCP_STATE[flows["state"]], answered)
-        keys = flows["proto"].astype(np.intp) * len(_STATES) + states
-        self._flows += np.bincount(keys, minlength=self._flows.size).reshape(self._flows.shape)
 
-    def finish(self, counters: Counters, elapsed: float, top: int = TOP) -> Summary:
-        """The summary, with the run's counters, the seconds it took, and `top` rules and talkers."""
-        packets, size = (int(total) for total in counters.outcomes.sum(axis=(0, 1, 2)))
-        return Summary(
-            packets=packets,
-            bytes=size,
-            first=self._first,
-            last=self._last,
-            elapsed=elapsed,
-            verdicts={each.name.lower(): Tally(*_pair(counters.outcomes[:, :, each].sum(axis=(0, 1)))) for each in Verdict},
-            reasons=_reasons(counters.outcomes),
-            malformed=_malformed(counters.outcomes),
-            rules=self._top_rules(counters, top),
-            dropped_talkers=self._talkers.top(top),
-            dropped_talkers_exact=self._talkers.exact,
-            ct_states={each.name: int(counters.ct_states[each]) for each in CtState if each is not CtState.NONE},
-            flows=self._flow_states(),
-        )
+def _flow_states(flows: dict[FlowKind, int]) -> dict[str, dict[str, int]]:
+    """Flows by protocol and by the state that EVE calls them by."""
+    found: dict[str, dict[str, int]] = {}
+    for kind, count in sorted(flows.items(), key=lambda item: (item[0].proto, item[0].state)):
+        states = found.setdefault(PROTOCOLS[kind.proto], dict.fromkeys((state.value for state in FlowState), 0))
+        states[_flow_state(kind).value] += count
+    return found
 
-    def _top_rules(self, counters: Counters, top: int) -> tuple[RuleTally, ...]:
-        tallies: list[RuleTally] = []
-        stages = ((StageName.STATELESS, self._rules.stateless, counters.stateless),
-                  (StageName.STATEFUL, self._rules.stateful, counters.stateful))  # fmt: skip
-        for stage, rules, hits in stages:
-            order = np.argsort(hits[:, 0], kind="stable")[::-1][:top]
-            tallies += [_rule_tally(stage, rules[at], hits[at]) for at in order.tolist() if hits[at, 0]]
-        return tuple(sorted(tallies, key=lambda tally: -tally.packets)[:top])
 
-    def _flow_states(self) -> dict[str, dict[str, int]]:
-        seen = np.flatnonzero(self._flows.any(axis=1)).tolist()
-        return {PROTOCOLS[proto]: dict(zip(_STATE_NAMES, self._flows[proto].tolist(), strict=True)) for proto in seen}
+def _flow_state(kind: FlowKind) -> FlowState:
+    if kind.proto == TCP:
+        return TCP_STATES[kind.state][1] if kind.state in TCP_STATES else FlowState.NEW
+    return FlowState.ESTABLISHED if kind.replied else FlowState.NEW
 
 
 def _pair(counts: Counts) -> tuple[int, int]:

@@ -97,7 +97,7 @@ def _talkers(summary: Summary) -> tuple[str, Table]:
     for talker in summary.dropped_talkers:
         table.add_row(Text(talker.address), f"{talker.packets:,}", size_text(talker.bytes))
     title = "Sources of the most dropped packets"
-    return title if summary.dropped_talkers_exact else f"{title} (at least)", table
+    return title, table
 
 
 def _states(summary: Summary) -> tuple[str, Table]:
