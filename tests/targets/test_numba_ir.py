@@ -59,7 +59,14 @@ def loops_over_a_list(value: int) -> int:
     return value
 
 
-@pytest.mark.parametrize("function", [recursive, uses_a_string, uses_a_builtin, loops_over_a_list])
+def loops_from_a_start(value: int) -> int:
+    """Compiled as `range(2)`, this would count from 0 in silence."""
+    for index in range(2, 5):
+        value = value + index
+    return value
+
+
+@pytest.mark.parametrize("function", [recursive, uses_a_string, uses_a_builtin, loops_over_a_list, loops_from_a_start])
 def test_what_leaves_the_restricted_style_is_refused_by_name(function):
     with pytest.raises(TypeError):
         lower(function)

@@ -206,8 +206,8 @@ def restart(table: Address, packet: Address, end: Address, record: Address, now:
     count_packet(entry, record, now, side)
     if may_begin(table, record, (get(entry, E_KEY) >> 32) & 0xFF) == 0:
         return refuse(table, marks, index)
-    for word in range(E_O_END, E_LAST_WIN + 1):
-        put(entry, word, 0)
+    for word in range(E_LAST_WIN + 1 - E_O_END):
+        put(entry, E_O_END + word, 0)
     store_u8(entry, ENTRY_STATE, 0)
     put(entry, E_STATUS, (status & (ST_MIDSTREAM | ST_UNCONFIRMED)) | (ST_REVERSED if side != 0 else 0))
     if begin_machine(table, entry, packet, end, record, now) == REFUSED:

@@ -194,6 +194,8 @@ class _Unsigned(ast.NodeTransformer):
         iterator = node.iter
         if not (isinstance(iterator, ast.Call) and isinstance(iterator.func, ast.Name) and iterator.func.id == "range"):
             raise TypeError(f"{self.where(iterator)}: packet-path code loops over range(n) only")
+        if len(iterator.args) != 1 or iterator.keywords or node.orelse:
+            raise TypeError(f"{self.where(iterator)}: packet-path loops count from 0: range(n), and no else")
         assert isinstance(node.target, ast.Name)
         counter = f"next_{node.target.id}_{node.lineno}"
         text = f"{counter} = zero\nwhile {counter} < limit:\n    {node.target.id} = {counter}\n    {counter} = {counter} + one"
