@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from twinwall.path.table_layout import H_STEPS, H_WORDS
 from twinwall.path.trace import TraceEvent
 from twinwall.policy.model import Action, Condition, PacketField, StatelessStage
 from twinwall.policy.sets import PortSet
+from twinwall.targets import native
 
 ACTIONS = (Action.PASS, Action.DROP, Action.FORWARD)
 
@@ -103,3 +105,15 @@ def test_the_recorder_hears_what_decided():
         TraceEvent.STATELESS_DEFAULT,
         TraceEvent.STATELESS_FRAGMENT_DEFAULT,
     ]
+
+
+def test_native_code_says_the_same():
+    rng = random.Random(11)
+    stage = some_stage(rng, 600)
+    table = compile_stateless(stage)
+    compiled = native.load({"stateless": stateless}).functions["stateless"]
+    for _ in range(2000):
+        record = some_record(rng)
+        own = np.ascontiguousarray(record).reshape(1)
+        packed = compiled(table.words.ctypes.data, own.ctypes.data, table.header(H_WORDS), table.header(H_STEPS))
+        assert (ACTIONS[packed & 0xFF], Reason((packed >> 8) & 0xFF), packed >> 32) == judge(table, record)

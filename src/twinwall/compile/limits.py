@@ -11,7 +11,7 @@ from twinwall.policy.model import Rule
 
 CODE = "too-many-rules"
 MOST_ENTRIES = 1 << 20
-MOST_CELLS = 100_000_000  # cells x blocks of 512 entries, of one stage
+MOST_CELLS = 40_000_000  # cells x blocks of 512 entries, of one field
 
 
 class TooLargeError(Exception):
