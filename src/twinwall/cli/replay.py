@@ -82,7 +82,7 @@ def command(
     if explained is not None:
         from twinwall.cli.explain_packet import explain_captured  # noqa: PLC0415 - only asked for sometimes
 
-        return explain_captured(loaded, captures, explained, checksums=checksums)
+        return explain_captured(loaded, captures, explained, checksums=checksums, as_json=as_json)
     targets = Targets(eve, aws_log, decisions, passed, dropped, firewall_name, availability_zone, loaded.origin)
     run = _Run(loaded, captures, targets, checksums=checksums, progress=progress)
     ending = run.go()
@@ -106,7 +106,7 @@ class _Run:
         from twinwall.engine.engine import Engine, Settings  # noqa: PLC0415
         from twinwall.engine.machine import NativeMachine  # noqa: PLC0415
 
-        announce = _announce_once()
+        announce = announce_once()
         compiled = compile_policy(policy)
         settings = Settings(checksums=checksums)
         self.targets = targets
@@ -162,7 +162,8 @@ class _Run:
         summary.render(Console(highlight=False))
 
 
-def _announce_once() -> Callable[[], None]:
+def announce_once() -> Callable[[], None]:
+    """What to call before the one-time compilation: it says so, the first time."""
     said = False
 
     def announce() -> None:
