@@ -43,7 +43,7 @@ bench: ## measure speed and memory beside the peers and write docs/performance.m
 
 fuzz: ## a short run of every fuzz target
 	@$(PYTHON) tools/environment.py fuzz
-	@$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
+	@set -e; for target in fuzz/fuzz_*.py; do echo "$$target"; $(BIN)/python "$$target" -max_total_time=$(FUZZ_SECONDS) -verbosity=0; done
 
 docs: ## write the generated pages of docs/ anew
 	@$(PYTHON) tools/environment.py dev

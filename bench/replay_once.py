@@ -1,5 +1,7 @@
 """One replay with a stopwatch inside: `python -m bench.replay_once POLICY CAPTURE` prints one line of JSON.
 
+Times are in seconds, `peak` is the kernel's VmHWM of this process in bytes.
+
 The loop is the one that `twinwall replay` runs when only the summary is asked for: read, decode, both engines, counters.
 `BENCH_START` in the environment is the parent's monotonic clock just before it started this process.
 """
@@ -8,12 +10,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
+from pathlib import Path
+
+
+def peak() -> int:
+    """The most resident memory that this process ever had, in bytes.
+
+    Not `ru_maxrss`: that one begins with what the parent held when it forked.
+    """
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    return 1024 * int(found[1]) if found else 0
 
 
 def main() -> None:
-    """Replay and print what the stopwatch showed, in seconds."""
+    """Replay and print what was measured."""
     begun = float(os.environ.get("BENCH_START", time.monotonic()))
     from twinwall import Policy
     from twinwall.capture import open_captures
@@ -44,6 +57,7 @@ def main() -> None:
         "first_packet": first - begun,
         "replay": ended - ready,
         "whole": ended - begun,
+        "peak": peak(),
     }
     print(json.dumps(shown))
 

@@ -45,10 +45,11 @@ class Bench:
         self.lines.append(line)
         print(line.text(), flush=True)
 
-    def replay(self, size: int, traffic: Path, **environment: str) -> tuple[dict[str, float], int]:
-        """One replay: what its own stopwatch showed, and its peak of resident memory in bytes."""
+    def replay(self, size: int, traffic: Path, **environment: str) -> dict[str, float]:
+        """One replay: what its own stopwatch showed (`bench.replay_once`)."""
         done = run([*ours(), self.policies[size], traffic], environment=environment)
-        return json.loads(done.output.splitlines()[-1]), done.peak
+        shown: dict[str, float] = json.loads(done.output.splitlines()[-1])
+        return shown
 
     def speed(self) -> None:
         """Packets per second of everybody, interleaved."""
@@ -64,7 +65,7 @@ class Bench:
                 if turn == 0 or not peer.once:
                     others[peer.name].append(PACKETS / peer.seconds(self.capture))
             for size in SIZES:
-                shown, _ = self.replay(size, self.capture)
+                shown = self.replay(size, self.capture)
                 own[size].append(shown["packets"] / shown["replay"])
                 if size == 1_000:
                     whole.append(shown["packets"] / shown["whole"])
@@ -88,7 +89,7 @@ class Bench:
 
     def memory(self) -> None:
         """Peak resident memory for one capture and for one that is four times as long."""
-        peaks = [self.replay(1_000, traffic)[1] / MEGABYTE for traffic in (self.capture, self.longer)]
+        peaks = [self.replay(1_000, traffic)["peak"] / MEGABYTE for traffic in (self.capture, self.longer)]
         self.note(Line("peak resident memory", f"{peaks[0]:.0f} MB", "≤ 500 MB", peaks[0] <= 500))
         self.note(Line("the same, capture 4 times as long", f"{peaks[1]:.0f} MB", "≤ 500 MB", peaks[1] <= 500))
         growth = peaks[1] / peaks[0]
@@ -96,7 +97,7 @@ class Bench:
 
     def waiting(self) -> None:
         """What a user waits for."""
-        tables = [self.replay(10_000, self.tiny)[0] for _ in range(self.rounds)]
+        tables = [self.replay(10_000, self.tiny) for _ in range(self.rounds)]
         build = median(each["tables"] for each in tables)
         self.note(Line("10,000 + 10,000 rules parsed", f"{median(each['parse'] for each in tables):.2f} s"))
         self.note(Line("10,000 + 10,000 rules compiled", f"{build:.2f} s", "≤ 2 s", build <= 2))
@@ -108,11 +109,11 @@ class Bench:
         for name, words, limit in questions:
             taken = median(run(words).seconds for _ in range(2 * self.rounds + 1))
             self.note(Line(name, f"{taken:.2f} s", f"≤ {limit} s", taken <= limit))
-        first = median(self.replay(1_000, self.capture)[0]["first_packet"] for _ in range(self.rounds))
+        first = median(self.replay(1_000, self.capture)["first_packet"] for _ in range(self.rounds))
         self.note(Line("start of a replay to its first decided batch", f"{first:.2f} s", "≤ 1.5 s", first <= 1.5))
         with tempfile.TemporaryDirectory(dir=WORK) as empty:
-            cold = self.replay(10, self.tiny, **{CACHE_VARIABLE: empty})[0]["whole"]
-        warm = self.replay(10, self.tiny)[0]["whole"]
+            cold = self.replay(10, self.tiny, **{CACHE_VARIABLE: empty})["whole"]
+        warm = self.replay(10, self.tiny)["whole"]
         self.note(Line("compilation of the packet path, once a machine", f"{cold - warm:.1f} s", "≤ 30 s", cold - warm <= 30))
 
 

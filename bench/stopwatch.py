@@ -1,4 +1,4 @@
-"""Run a program to its end: how long it took, how much memory it held at most, what it printed."""
+"""Run a program to its end on one core: how long it took, what it printed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run: wall-clock seconds, peak resident bytes (VmHWM), standard output."""
+    """One finished run: wall-clock seconds and standard output."""
 
     seconds: float
-    peak: int
     output: str
 
 
@@ -30,13 +29,12 @@ def run(words: list[str | Path], *, environment: dict[str, str] | None = None) -
         given = {**os.environ, **(environment or {}), "BENCH_START": repr(start)}
         pinned = ["taskset", "-c", "0", *map(str, words)]
         child = subprocess.Popen(pinned, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=given)
-        _, status, usage = os.wait4(child.pid, 0)
+        child.wait()
         seconds = time.monotonic() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
         text = out.read().decode(errors="replace")
         if child.returncode != 0:
             said = err.read().decode(errors="replace").strip() or text.strip()
             raise FailedError(f"{' '.join(map(str, words))}: exit {child.returncode}: {said[-500:]}")
-    return Run(seconds, usage.ru_maxrss * 1024, text)
+    return Run(seconds, text)

@@ -9,11 +9,10 @@ import pytest
 from bench.stopwatch import FailedError, run
 
 
-def test_a_run_tells_output_and_memory() -> None:
-    small = run([sys.executable, "-c", "print('done')"])
-    large = run([sys.executable, "-c", "x = bytearray(b'x' * 80_000_000); print('done')"])
-    assert small.output == large.output == "done\n"
-    assert large.peak - small.peak > 70_000_000
+def test_a_run_tells_what_was_printed() -> None:
+    done = run([sys.executable, "-c", "print('done')"])
+    assert done.output == "done\n"
+    assert done.seconds > 0
 
 
 def test_the_environment_reaches_the_program() -> None:

@@ -1,0 +1,123 @@
+"""The commands in the documentation work as pasted.
+
+Every block of README.md, CONTRIBUTING.md, docs/ and the examples that is fenced as `console` is run, in order, in a copy of
+the checkout.  Lines that begin with `$ ` are commands; what follows one up to the next command or an empty line is what it
+must print, where `…` stands for anything (within a line, or for whole lines when it stands alone).  A block whose fence says
+`console skip: reason` is shown but not run; a command that may fail says so by ` # exit N` at its end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = [ROOT / "docs", ROOT / "examples"]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(page for folder in FOLDERS for page in sorted(folder.rglob("*.md")))]
+FENCE = re.compile(r"^```console(?P<note>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+EXIT = re.compile(r"\s+# exit (\d+)$")
+LEFT_OUT = {
+    ".git",
+    ".venv",
+    "tests",
+    "fuzz",
+    ".work",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    ".hypothesis",
+    "__pycache__",
+}
+PATIENCE = 300  # seconds
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a block, its expected exit code and the lines it must print (empty: anything)."""
+
+    line: str
+    status: int
+    expected: tuple[str, ...]
+
+
+def commands(body: str) -> list[Command]:
+    """The commands of one block."""
+    found: list[Command] = []
+    for part in re.split(r"^\$ ", re.sub(r"\\\n(?:> )?", "", body), flags=re.MULTILINE)[1:]:
+        line, _, rest = part.partition("\n")
+        status = EXIT.search(line)
+        expected = tuple(row.rstrip() for row in rest.split("\n\n$", maxsplit=1)[0].rstrip().splitlines())
+        found.append(Command(EXIT.sub("", line), int(status[1]) if status else 0, expected))
+    return found
+
+
+def pattern(expected: tuple[str, ...]) -> re.Pattern[str]:
+    """The expectation as a regular expression."""
+    anything = r"(?:.*\n)*?"
+    rows = [anything if row.strip() == "…" else re.escape(row).replace("…", ".*") + r"\s*\n" for row in expected]
+    return re.compile("".join(rows))
+
+
+def blocks() -> list[pytest.param]:
+    found = []
+    for page in PAGES:
+        for number, match in enumerate(FENCE.finditer(page.read_text()), 1):
+            if not match["note"].strip().startswith("skip"):
+                found.append(pytest.param(match["body"], id=f"{page.relative_to(ROOT)}:{number}"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkout without what is made in it."""
+    place = tmp_path_factory.mktemp("documentation") / "twinwall"
+    shutil.copytree(ROOT, place, ignore=lambda _, names: LEFT_OUT & set(names))
+    return place
+
+
+def run(command: Command, place: Path) -> subprocess.CompletedProcess[str]:
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    plain = {**os.environ, "PATH": programs, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    return subprocess.run(
+        ["/bin/sh", "-c", command.line],
+        cwd=place, env=plain, capture_output=True, text=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("body", blocks())
+def test_commands_work_as_pasted(body: str, copy: Path) -> None:
+    wanted = commands(body)
+    assert wanted, "a console block without a command"
+    for command in wanted:
+        done = run(command, copy)
+        assert done.returncode == command.status, f"{command.line}\n{done.stdout}\n{done.stderr}"
+        if command.expected:
+            printed = "".join(f"{row.rstrip()}\n" for row in (done.stdout + done.stderr).splitlines())
+            assert pattern(command.expected).fullmatch(printed), f"{command.line}\n{printed}"
+
+
+def test_no_page_shows_a_shell_prompt_outside_a_tested_block() -> None:
+    for page in PAGES:
+        rest = FENCE.sub("", page.read_text())
+        assert not re.search(r"^\$ ", rest, re.MULTILINE), f"{page.relative_to(ROOT)}: fence it as console"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
+
+
+def test_the_runner_reads_a_block() -> None:
+    block = "$ echo one; false # exit 1\none\n$ printf 'a\\nb\\nc\\n'\na\n…\nc\n"
+    first, second = commands(block)
+    assert (first.line, first.status, first.expected) == ("echo one; false", 1, ("one",))
+    assert pattern(second.expected).fullmatch("a\nb\nc\n")
+    assert not pattern(second.expected).fullmatch("a\nb\n")
