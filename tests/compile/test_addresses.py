@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compile.generate import make_record
@@ -45,6 +45,7 @@ def find(sets, version, address):
     return row_bits(pool, number)
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(AddressSet, intervals(V4), intervals(V6)), max_size=6), st.data())
 def test_the_search_finds_what_holds_the_address(sets, data):
     for version, values in ((4, V4), (6, V6)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compile.generate import make_rule, some_rule
@@ -13,6 +13,7 @@ from twinwall.compile.order import search_order
 from twinwall.policy.sets import AddressSet
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1 << 32), st.integers(0, 200))
 def test_every_entry_stands_once_and_words_ascend(seed, count):
     rng = random.Random(seed)

@@ -26,7 +26,7 @@ def some_policy(seed):
     )
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_equal_policies_give_equal_words(seed):
     first, second = compile_policy(some_policy(seed)), compile_policy(some_policy(seed))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinwall.compile import rows
@@ -21,6 +21,7 @@ def row_bits(pool, number):
     return set(np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little")).tolist())
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_row_holds_the_entries_that_accept_its_cell(data):
     cells = data.draw(st.integers(1, 12))

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compile.generate import make_record, make_rule, some_record, some_rule
@@ -45,6 +45,7 @@ def some_stage(rng, count):
     )
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1 << 32), st.sampled_from([0, 1, 3, 20, 70]))
 def test_agrees_with_a_scan_over_the_rules(seed, count):
     rng = random.Random(seed)

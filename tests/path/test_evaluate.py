@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compile.generate import FLOWBITS, make_record, make_rule, some_record, some_stateful_rule
@@ -115,6 +115,7 @@ def conversation_without_flow(conversation, record, tracked):
     return found
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1 << 32), st.sampled_from([0, 1, 4, 12, 70]), st.sets(st.sampled_from(list(StatefulDefault))))
 def test_agrees_with_a_scan_over_the_rules(seed, count, default):
     rng = random.Random(seed)
