@@ -111,7 +111,8 @@ def test_no_page_shows_a_shell_prompt_outside_a_tested_block() -> None:
 
 def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text()):
+        prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", prose):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
 
 
