@@ -39,9 +39,12 @@ def command(
     engine = Engine(loaded, compile_policy(loaded), InterpretedMachine())
     recorder, teller = Recorder(engine), Teller(loaded, engine.rules)
     conversation, now = Conversation(), START
+    stories = []
     for text in (packet, *more):
         said = conversation.say(text)
         now += said.after
         frame = encode(said)
-        show(teller.tell(recorder.record(OneFrame.of(frame.data, frame.link, now, said.interface)), str(said)))
+        account = recorder.record(OneFrame.of(frame.data, frame.link, now, said.interface))
+        stories.append(teller.tell(account, str(said)))
+    show(stories, as_json=as_json)
     return ExitCode.FINE

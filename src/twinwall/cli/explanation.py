@@ -1,39 +1,52 @@
-"""Printing a story: one column of sections, one of sentences; from 60 columns on, coloured on a terminal, plain in a pipe."""
+"""Printing stories: one column of sections, one of sentences; from 60 columns on, coloured on a terminal, plain in a pipe."""
 
 from __future__ import annotations
 
+import json
 import shutil
-import sys
 import textwrap
+from collections.abc import Sequence
 
 import click
 
 from twinwall.engine.story import Line, Story
+from twinwall.engine.story_data import story_data
+from twinwall.engine.wording import rule_place
 
 NARROWEST, WIDEST = 60, 110
-SECTION_WIDTH = 11
+INDENT = 13
 COLOURS = {"pass": "green", "drop": "red", "reject": "magenta", "pending": "yellow"}
 
 
-def show(story: Story) -> None:
-    """Print a story on standard output."""
+def show(stories: Sequence[Story], *, as_json: bool) -> None:
+    """Print stories on standard output."""
+    if as_json:
+        click.echo(json.dumps({"packets": [story_data(story) for story in stories]}, indent=2))
+        return
     width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size((80, 24)).columns))
-    for line in textwrap.wrap(story.title, width):
-        click.secho(line, bold=True)
-    section = ""
+    for at, story in enumerate(stories):
+        if at:
+            click.echo()
+        _show_story(story, width)
+
+
+def _show_story(story: Story, width: int) -> None:
+    for text in textwrap.wrap(story.title, width, subsequent_indent="  ", break_on_hyphens=False):
+        click.secho(text, bold=True)
+    section, placed = "", set()
     for line in story.lines:
-        _show_line(line, "" if line.section == section else line.section, width, COLOURS[story.verdict])
+        place = rule_place(line.rule) if line.rule else ""
+        known = place in placed
+        placed.add(place)
+        colour = COLOURS[story.verdict] if line.section == "verdict" else None
+        _show_line(line, "" if line.section == section else line.section, "" if known else place, width, colour)
         section = line.section
 
 
-def _show_line(line: Line, section: str, width: int, colour: str) -> None:
-    room = width - SECTION_WIDTH - 2
-    indent = " " * (SECTION_WIDTH + 2)
-    texts = textwrap.wrap(line.text, room, break_on_hyphens=False)
-    for at, text in enumerate(texts):
-        start = click.style(f"  {section:<{SECTION_WIDTH}}", dim=True) if at == 0 else indent
-        shown = click.style(text, fg=colour, bold=True) if line.section == "verdict" else text
-        click.echo(f"{start}{shown}")
-    if line.place:
-        for text in textwrap.wrap(line.place, room - 2, break_on_hyphens=False):
-            click.echo(f"{indent}  {click.style(text, dim=True)}")
+def _show_line(line: Line, section: str, place: str, width: int, colour: str | None) -> None:
+    start = click.style(f"  {section:<{INDENT - 2}}", dim=True)
+    for text in textwrap.wrap(line.text, width - INDENT, subsequent_indent="  ", break_on_hyphens=False):
+        click.echo(start + (click.style(text, fg=colour, bold=True) if colour else text))
+        start = " " * INDENT
+    if place:
+        click.echo(" " * (INDENT + 2) + click.style(place, dim=True))

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twinwall.conntrack.entry import ENTRY_WORDS
+from twinwall.conntrack.header import H_ENTRIES
 from twinwall.engine.decision import PENDING
 from twinwall.engine.desk import D_SCRATCH
-from twinwall.engine.engine import RING, Engine
+from twinwall.engine.engine import RING, Engine, Frames
 from twinwall.engine.machine import InterpretedMachine
 from twinwall.path.layout import FRAME, RECORD, RECORD_BYTES
 from twinwall.path.trace import TraceEvent
@@ -37,7 +39,7 @@ class Account:
 
     `record` (RECORD) and `decision` (DECISION) are its rows; `datagram` is the record of the datagram that it completed, or
     None.  `before` and `after` (ENTRY) are its flow's entry before and after it, None where there was none; `ended` are the
-    flows that ended with it (ENTRY), `alerts` the matches it reported (ALERT).
+    flows that ended with it (ENTRY), `alerts` the matches it reported (ALERT), `flowbits` the bits set in its flow after it.
     """
 
     number: int
@@ -49,6 +51,7 @@ class Account:
     after: Row | None
     ended: NDArray[np.void]
     alerts: NDArray[np.void]
+    flowbits: tuple[int, ...]
 
     @property
     def pending(self) -> bool:
@@ -78,16 +81,17 @@ class OneFrame:
 
 
 class Recorder:
-    """Feeds an engine one frame at a time.  The engine is interpreted from here on, whatever ran it before."""
+    """Feeds an engine one frame at a time.  For that the engine is interpreted, whatever ran it before, and stays so."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._notes: list[tuple[int, int]] = []
-        engine.use(InterpretedMachine(self._notes))
+        self._machine = InterpretedMachine(self._notes)
 
-    def record(self, batch: OneFrame) -> Account:
-        """Decide one frame and tell what happened."""
+    def record(self, batch: Frames) -> Account:
+        """Decide a batch of one frame and tell what happened."""
         engine = self.engine
+        engine.use(self._machine)
         before = engine.connections.entries().copy()
         engine.take()  # what is due from packets before this one is not this one's
         self._notes.clear()
@@ -107,6 +111,7 @@ class Recorder:
             after=_living(after, index),
             ended=taken.flows,
             alerts=taken.alerts,
+            flowbits=self._bits(index),
         )
 
     def row(self, array: NDArray[np.void], number: int) -> Row:
@@ -117,6 +122,14 @@ class Recorder:
     def _entry(steps: tuple[Step, ...]) -> int:
         """The index of the entry that the tracker gave the packet; 0 for none."""
         return next((step.value >> 32 for step in steps if step.event is TraceEvent.TRACKED), 0)
+
+    def _bits(self, index: int) -> tuple[int, ...]:
+        """The flowbits of entry `index`."""
+        table = self.engine.connections
+        size = table.entry_bytes // 8
+        start = int(table.words[H_ENTRIES]) // 8 + (index - 1) * size
+        words = table.words[start + ENTRY_WORDS : start + size] if index else table.words[:0]
+        return tuple(np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little")).tolist())
 
     def _datagram(self) -> Row:
         words = self.engine.desk[D_SCRATCH : D_SCRATCH + RECORD_BYTES // 8]

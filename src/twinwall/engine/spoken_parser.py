@@ -223,7 +223,7 @@ class _Parser:
             raise self.fail(self.tokens[self.at - 1], "a number from 0 to 65535", "id 7 seq 1")
         return self._set(packet, token, **{name: value})
 
-    def _set(self, packet: SpokenPacket, token: _Token, **fields: Any) -> SpokenPacket:
+    def _set(self, packet: SpokenPacket, token: _Token, **fields: Any) -> SpokenPacket:  # noqa: ANN401 - values of any field
         """Set fields that may be said once only."""
         name = next(iter(fields))
         if name in self.said:

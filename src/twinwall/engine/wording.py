@@ -1,24 +1,36 @@
-"""Rows and numbers in words: packets, rules, tracker answers, conditions.  What `engine.story` puts its sentences together from."""
+"""Rows and numbers in words: packets, rules, tracker answers, conditions; `engine.story` makes sentences of them."""
 
 from __future__ import annotations
 
-from twinwall.conntrack.entry import ST_ASSURED, ST_MIDSTREAM, ST_SEEN_REPLY, ST_UNCONFIRMED
+from collections.abc import Callable, Sequence
+
+from twinwall.conntrack.entry import (
+    END_EVICTED,
+    END_NONE,
+    END_REPLACED,
+    END_RESET,
+    END_SHUTDOWN,
+    END_TIMEOUT,
+    ST_ASSURED,
+    ST_MIDSTREAM,
+    ST_SEEN_REPLY,
+    ST_UNCONFIRMED,
+)
 from twinwall.conntrack.sctp import SctpState
 from twinwall.conntrack.tcp import TABLE, SegmentKind, TcpState
 from twinwall.engine.batch import PROTOCOLS, address_text
 from twinwall.engine.decision import RejectReply
-from twinwall.engine.recorder import Row
-from twinwall.engine.vocabulary import flags_word, message_word
+from twinwall.engine.fit import FIELD_WORDS, accepts, failure_words, value_of
+from twinwall.engine.recorder import Row, Step
+from twinwall.engine.vocabulary import PORTED, flags_word, message_word
 from twinwall.path.flow_state import (
     FLOW_DROP,
     FLOW_PASS,
     FLOW_REJECT,
-    TRACK_ESTABLISHED,
     TRACK_FRESH,
     TRACK_FULL,
     TRACK_MIDSTREAM,
     TRACK_QUOTE,
-    TRACK_TO_CLIENT,
 )
 from twinwall.path.layout import (
     FRAG_MORE,
@@ -33,8 +45,9 @@ from twinwall.path.layout import (
     TCP,
 )
 from twinwall.path.reason import CtState, Direction, Reason
-from twinwall.path.table_layout import ACTION_DROP, ACTION_FORWARD, ACTION_PASS
-from twinwall.policy.model import Rule
+from twinwall.path.table_layout import ACTION_DROP, ACTION_FORWARD, ACTION_PASS, OP_ISSET
+from twinwall.path.trace import TraceEvent
+from twinwall.policy.model import PacketField, Rule
 from twinwall.stream import fragments
 
 NANOSECONDS = 1_000_000_000
@@ -62,6 +75,15 @@ MARKS = {
     TRACK_MIDSTREAM: "the connection's start was not seen",
     TRACK_QUOTE: "an ICMP error, labelled by the packet that it quotes",
 }
+END_WORDS = {
+    END_NONE: "it is over",
+    END_TIMEOUT: "its time was up",
+    END_REPLACED: "a new connection of the same ends replaced it",
+    END_EVICTED: "the table was full",
+    END_SHUTDOWN: "the run is over",
+    END_RESET: "a reset ended it",
+}
+KINDS = {SegmentKind.SYNACK: "SYN-ACK", SegmentKind.NONE: "a segment without flags"}
 SIDES = ("to the server", "to the client", "of no flow")
 
 
@@ -113,16 +135,38 @@ def _fragment_words(record: Row) -> tuple[str, ...]:
 
 
 def rule_words(rule: Rule) -> str:
-    """What a rule is called: its number and its message."""
+    """What a rule is called: its number and its message; of a rule that nobody wrote, that it is one."""
     message = f' "{rule.message}"' if rule.message else ""
-    return f"{rule.sid}{message}"
+    return f"{rule.sid}{message}{' (implied, not written)' if rule.synthetic else ''}"
 
 
 def rule_place(rule: Rule) -> str:
-    """Where a rule stands; for a synthetic one, that nobody wrote it."""
-    if rule.synthetic:
-        return "a synthetic rule: nobody wrote it, the policy's settings imply it"
-    return f"{rule.span.file}:{rule.span.line}"
+    """Where a rule stands in the user's files; empty for one that nobody wrote."""
+    return "" if rule.synthetic else f"{rule.span.file}:{rule.span.line}"
+
+
+def value_words(step: Step, record: Row) -> str:
+    """The value of a step that speaks of no rule."""
+    value = step.value
+    words = VALUE_WORDS.get(step.event)
+    if step.event is TraceEvent.DECODED:
+        return packet_words(record) if value == 0 else reason_words(value)
+    return words(value) if words else str(value)
+
+
+def test_words(step: Step, rule: Rule, record: Row, flowbits: Sequence[str]) -> str:
+    """The condition beyond the tables that a rule failed on."""
+    if step.event is TraceEvent.FLOWBIT_FAILED:
+        kind = "isset" if step.value & 0xFF == OP_ISSET else "isnotset"
+        names = next(
+            (each.names for each in rule.flowbits if each.kind == kind and flowbits[step.value >> 32] == each.names[0]), ()
+        )
+        return f"flowbits:{kind},{'|'.join(names)}"
+    field = PacketField(step.value >> 8 & 0xFF)
+    for condition in rule.conditions:
+        if condition.field is field and not accepts(condition, value_of(record, field)):
+            return failure_words(condition, record)
+    return FIELD_WORDS[field]
 
 
 def tracked_words(tracked: int) -> str:
@@ -141,7 +185,9 @@ def place_words(place: int) -> str:
     words = [SIDES[min(place & 3, 2)]]
     if place & 3 != 2:
         words.append("of an established flow" if place & 4 else "of a flow that is not established yet")
-        words.append("the first of its side" if place & 8 else "not the first of its side, so that IP-only rules are not asked again")
+        words.append(
+            "the first of its side" if place & 8 else "not the first of its side, so that IP-only rules are not asked again"
+        )
     return ", ".join(words)
 
 
@@ -149,14 +195,13 @@ def tcp_step_words(step: int) -> str:
     """The cell of the TCP table that a segment met, and why it stands there."""
     kind, old, state, direction = (step >> shift & 0xFF for shift in (0, 8, 16, 24))
     cell = TABLE[Direction(direction), SegmentKind(kind)][old]
-    side = "original" if direction == Direction.ORIGINAL else "reply"
-    name = TcpState(state)
-    leads = {TcpState.INVALID: "is invalid", TcpState.IGNORE: "passes and changes nothing"}.get(name, f"leads to {name.name}")
-    return f"in {TcpState(old).name}, {_article(SegmentKind(kind).name)} in {side} direction {leads}: {cell.reason}"
-
-
-def _article(word: str) -> str:
-    return f"an {word}" if word[0] in "AEFIORS" else f"a {word}"
+    name = {SegmentKind.SYNACK: "SYN-ACK", SegmentKind.NONE: "segment without flags"}.get(
+        SegmentKind(kind), SegmentKind(kind).name
+    )
+    leads = {TcpState.INVALID: "is invalid", TcpState.IGNORE: "passes and changes nothing"}
+    led = leads.get(TcpState(state), f"leads to {TcpState(state).name}")
+    side = Direction(direction).name.lower()
+    return f"{name} in {side} direction: in {TcpState(old).name} it {led}; {cell.reason}"
 
 
 def state_words(entry: Row) -> str:
@@ -187,16 +232,51 @@ def left_words(entry: Row, now: int) -> str:
     return "ends at once" if left <= 0 else f"ends in {left / NANOSECONDS:g} s if nothing more comes"
 
 
-def side_words(tracked: int) -> str:
-    """The direction as rules say it."""
-    return SIDES[1 if tracked & TRACK_TO_CLIENT else 0]
-
-
-def established_words(tracked: int) -> str:
-    """The rule language's notion of established."""
-    return "established" if tracked & TRACK_ESTABLISHED else "not established yet"
-
-
 def reason_words(reason: int) -> str:
     """A reason's name and sentence."""
     return f"{Reason(reason).name.lower()}: {Reason(reason).explanation}"
+
+
+def change_words(before: Row | None, after: Row) -> str:
+    """How a packet changed its flow's state."""
+    now = state_words(after)
+    if before is None or int(before["flow_id"]) != int(after["flow_id"]):
+        return f"new, {now}" if now else "new"
+    was = state_words(before)
+    if was == now:
+        return f"still {now}" if now else "known"
+    return f"{was} -> {now}"
+
+
+def ended_words(entry: Row) -> str:
+    """Which flow ended, and why."""
+    why = END_WORDS[int(entry["end_reason"])]
+    ends = f"{endpoint_of(entry, 'src', 'sport')} > {endpoint_of(entry, 'dst', 'dport')}"
+    return f"{PROTOCOLS[int(entry['proto'])]} {ends}, {why}"
+
+
+def endpoint_of(entry: Row, side: str, port: str) -> str:
+    """One end of a flow's original tuple."""
+    version = int(entry["version"])
+    address = address_text(version, int(entry[f"{side}_hi"]), int(entry[f"{side}_lo"]))
+    if int(entry["proto"]) not in PORTED:
+        return address
+    return f"[{address}]:{int(entry[port])}" if version == 6 else f"{address}:{int(entry[port])}"
+
+
+def window_words(numbers: int) -> str:
+    """Sequence and acknowledgement number."""
+    return f"seq {numbers & 0xFFFFFFFF} ack {numbers >> 32}"
+
+
+VALUE_WORDS: dict[TraceEvent, Callable[[int], str]] = {
+    TraceEvent.TRACKED: tracked_words,
+    TraceEvent.FRAGMENT: PIECES.__getitem__,
+    TraceEvent.TCP_STEP: tcp_step_words,
+    TraceEvent.TCP_OUT_OF_WINDOW: window_words,
+    TraceEvent.TCP_RESET_REFUSED: "seq {}".format,
+    TraceEvent.STATELESS_DEFAULT: ACTIONS.__getitem__,
+    TraceEvent.STATELESS_FRAGMENT_DEFAULT: ACTIONS.__getitem__,
+    TraceEvent.FLOW_VERDICT: FLOW_VERDICTS.__getitem__,
+    TraceEvent.RULES_ASKED: place_words,
+}
