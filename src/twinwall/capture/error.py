@@ -1,4 +1,4 @@
-"""The one error of this package: a capture file that cannot be read further, or written."""
+"""The one error of this package: a capture file that cannot be read further."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ class CaptureError(Exception):
     """This file, this offset, what is wrong, and what to do about it.
 
     A reader raises it after the last frame it could read.  `offset` counts bytes from the start of the capture, after
-    decompression; for a file that is being written it is the number of bytes written so far.
+    decompression.
     """
 
     def __init__(self, path: str, offset: int, cause: str, remedy: str) -> None:

@@ -6,10 +6,7 @@ written before the first packet that needs it.  The file appears under its name 
 
 from __future__ import annotations
 
-import os
 import struct
-import tempfile
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
-from twinwall.capture.error import CaptureError
+from twinwall.events.sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,40 +119,21 @@ def _blocks_of(buffer: Bytes, frames: Frames, interfaces: npt.NDArray[np.uint32]
 
 
 class PcapngWriter:
-    """A pcapng file in the making; a context manager.
+    """A pcapng file in the making; a context manager that completes the file or, on an exception, leaves none.
 
-    It is written beside its place under another name and moved there by `close`; when the block is left by an exception, or
-    writing fails (`CaptureError`: full disk, no permission), nothing stays behind and what was there before is untouched.
-    A pipe or a device is written to directly.
+    What a path means, and what a refused write leaves behind, is `events.sink.Sink`'s: every method raises `OutputError`.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self.written = 0  # bytes
+    def __init__(self, path: str | Path) -> None:
         self._encoder = PcapngEncoder()
-        self._file: FileIO | None = None
-        self._temporary: Path | None = None
-        try:
-            self._file = self._open(self.path.resolve())
-        except OSError as failure:
-            raise self._error(failure) from None
-        self._put(SECTION)
-
-    def _open(self, target: Path) -> FileIO:
-        if target.exists() and not target.is_file():
-            return FileIO(target, "wb")
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        self._temporary = Path(temporary)
-        return FileIO(descriptor, "wb")
+        self._sink = Sink(path)
+        self._sink.write(SECTION)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
+        self._sink.__exit__(kind, error, trace)
 
     def write(self, batch: FrameBatch, mask: npt.NDArray[np.bool_] | None = None) -> None:
         """Append the batch's frames for which `mask` holds, or all of them."""
@@ -164,55 +142,4 @@ class PcapngWriter:
     def write_frames(self, buffer: Bytes, frames: Frames, names: Mapping[int, str]) -> None:
         """Append these frames (array of `path.layout.FRAME`) of `buffer`; `names` as in `FrameBatch.interfaces`."""
         for part in self._encoder.encode(buffer, frames, names):
-            self._put(part)
-
-    def close(self) -> None:
-        """Complete the file and give it its name."""
-        if self._file is None:
-            return
-        try:
-            if self._temporary is not None:
-                os.fsync(self._file.fileno())
-                os.fchmod(self._file.fileno(), 0o666 & ~_umask())
-                self._temporary.replace(self.path.resolve())
-                self._temporary = None
-            self._file.close()
-            self._file = None
-        except OSError as failure:
-            self.discard()
-            raise self._error(failure) from None
-
-    def discard(self) -> None:
-        """Give up: remove what was written."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        if self._temporary is not None:
-            self._temporary.unlink(missing_ok=True)
-            self._temporary = None
-
-    def _put(self, data: bytes | Bytes) -> None:
-        if self._file is None:
-            raise self._error(ValueError("the file is closed"))
-        view = memoryview(data) if isinstance(data, bytes) else data.data
-        try:
-            while len(view):
-                count = self._file.write(view)
-                self.written += count
-                view = view[count:]
-        except OSError as failure:
-            self.discard()
-            raise self._error(failure) from None
-
-    def _error(self, failure: Exception) -> CaptureError:
-        reason = failure.strerror if isinstance(failure, OSError) else str(failure)
-        return CaptureError(
-            str(self.path), self.written, f"cannot be written: {reason}", "choose a place with room and permission"
-        )
-
-
-def _umask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+            self._sink.write(part if isinstance(part, bytes) else part.data)
