@@ -111,7 +111,7 @@ def _ends(source: AddressSet, sports: PortSet, destination: AddressSet, dports: 
 
 def _flow(rule: Rule, record: Row, place: int) -> Iterator[str]:
     """What of the flow's side, state and turn the rule does not accept."""
-    side, established, first = place & 3, bool(place & 4), bool(place & 8)
+    side, established, first = place & 1, bool(place & 4), bool(place & 8)
     if rule.type is RuleType.IP_ONLY and not first:
         yield "asked once for each side of a flow, and it was asked before"
     option = rule.flow
@@ -154,6 +154,8 @@ def failure_words(condition: Condition, record: Row) -> str:
         return f"no {name}"
     if condition.field is PacketField.SAME_ADDRESS:
         return "addresses differ" if not value else "addresses are equal"
+    if condition.field is PacketField.FRAGMENT:
+        return ("no fragment", "the first piece of a datagram", "a later piece of a datagram")[value]
     if condition.field is PacketField.TCP_FLAGS:
         return f"{name} {flags_word(value)}"
     wanted = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in condition.ranges)

@@ -22,6 +22,8 @@ from twinwall.path.layout import FRAME, RECORD, RECORD_BYTES
 from twinwall.path.trace import TraceEvent
 from twinwall.stream.fragments import COMPLETE
 
+EVENTS = {event.value: event for event in TraceEvent}
+
 Row = Any  # one row of a structured array: NumPy's own type for it has no typed fields
 
 
@@ -97,7 +99,7 @@ class Recorder:
         self._notes.clear()
         engine.feed(batch)
         number = engine.packets
-        steps = tuple(Step(TraceEvent(event), value) for event, value in self._notes)
+        steps = tuple(Step(EVENTS[event], value) for event, value in self._notes)
         index = self._entry(steps)
         taken = engine.take()
         after = engine.connections.entries()

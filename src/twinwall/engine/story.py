@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from twinwall.engine import wording as w
 from twinwall.engine.batch import RuleBook
+from twinwall.engine.decision import RejectReply
 from twinwall.engine.fit import misfit
 from twinwall.engine.recorder import Account, Row, Step
 from twinwall.path.flow_state import TRACK_MIDSTREAM
 from twinwall.path.layout import NO_RULE, TCP
-from twinwall.path.reason import CtState, Reason, StageName, Verdict
+from twinwall.path.reason import CtState, StageName, Verdict
 from twinwall.path.trace import TraceEvent
 from twinwall.policy.model import Policy, Rule
 
@@ -141,13 +142,13 @@ class Teller:
         if account.pending:
             yield Line("verdict", "none yet: it comes with the datagram's other pieces")
             return
-        reason, rule = Reason(int(decision["reason"])), self._decider(account)
+        rule = self._decider(account)
         by = f" by {StageName(int(decision['stage'])).name.lower()} rule {w.rule_words(rule)}" if rule else ""
         scope = ", for the whole flow" if int(decision["scope"]) else ""
         yield Line("verdict", f"{verdict_word(account)}{by}{scope}", rule)
-        yield Line("reason", w.reason_words(reason))
+        yield Line("reason", w.reason_words(int(decision["reason"])))
         if int(decision["verdict"]) == Verdict.REJECT:
-            yield Line("sends", w.REPLIES[int(decision["reject"])])
+            yield Line("sends", w.REPLIES[RejectReply(int(decision["reject"]))])
 
     def _flow(self, account: Account) -> Iterator[Line]:
         for ended in account.ended:

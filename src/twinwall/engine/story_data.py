@@ -10,7 +10,7 @@ from twinwall.engine.batch import PROTOCOLS
 from twinwall.engine.decision import RejectReply
 from twinwall.engine.recorder import Account, Row
 from twinwall.engine.story import Line, Story
-from twinwall.path.reason import CtState, Direction, Reason, StageName
+from twinwall.path.reason import CtState, Direction, StageName
 from twinwall.policy.model import Rule
 
 Data = dict[str, Any]  # what JSON can say
@@ -55,7 +55,7 @@ def _line(line: Line) -> Data:
 def _decision(account: Account) -> Data:
     decision, record = account.decision, account.record
     decided = not account.pending
-    reason = Reason(int(decision["reason"])) if decided else None
+    reason = w.REASONS[int(decision["reason"])] if decided else None
     label, direction = CtState(int(decision["ct_state"])), Direction(int(decision["direction"]))
     established = int(decision["established"])
     return {

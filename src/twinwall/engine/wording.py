@@ -51,6 +51,7 @@ from twinwall.policy.model import PacketField, Rule
 from twinwall.stream import fragments
 
 NANOSECONDS = 1_000_000_000
+REASONS = {reason.value: reason for reason in Reason}
 
 ACTIONS = {ACTION_PASS: "pass", ACTION_DROP: "drop", ACTION_FORWARD: "forward"}
 FLOW_VERDICTS = {FLOW_PASS: "pass", FLOW_DROP: "drop", FLOW_REJECT: "reject"}
@@ -234,7 +235,7 @@ def left_words(entry: Row, now: int) -> str:
 
 def reason_words(reason: int) -> str:
     """A reason's name and sentence."""
-    return f"{Reason(reason).name.lower()}: {Reason(reason).explanation}"
+    return f"{REASONS[reason].name.lower()}: {REASONS[reason].explanation}"
 
 
 def change_words(before: Row | None, after: Row) -> str:
