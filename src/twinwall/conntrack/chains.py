@@ -47,7 +47,7 @@ from twinwall.conntrack.tuples import KEY_MASK
 from twinwall.path.primitives import Address, get, load_u32, put, store_u8, store_u32
 
 MASK32 = 0xFFFFFFFF
-EVICTION_RANGE = 8  # buckets looked at for an entry to evict
+EVICTION_RANGE = 32  # buckets looked at for an entry to evict: as many entries as Linux's 8 buckets hold in a full table
 
 
 def entry_at(table: Address, index: int) -> Address:

@@ -18,7 +18,6 @@ from twinwall.conntrack.entry import (
     E_STATUS,
     END_REPLACED,
     ENTRY_STATE,
-    ST_EXPECTED,
     ST_MIDSTREAM,
     ST_REVERSED,
     ST_SEEN_REPLY,
@@ -53,13 +52,8 @@ from twinwall.path.layout import (
 from twinwall.path.primitives import Address, get, put, store_u8
 from twinwall.path.reason import CtState, Direction
 
-_NONE, _NEW, _ESTABLISHED, _RELATED, _UNTRACKED = (
-    CtState.NONE.value,
-    CtState.NEW.value,
-    CtState.ESTABLISHED.value,
-    CtState.RELATED.value,
-    CtState.UNTRACKED.value,
-)
+_NONE, _NEW = CtState.NONE.value, CtState.NEW.value
+_ESTABLISHED, _UNTRACKED = CtState.ESTABLISHED.value, CtState.UNTRACKED.value
 _NO_DIRECTION = Direction.NONE.value
 _SYN, _RST = SegmentKind.SYN.value, SegmentKind.RST.value
 NO_NEXT_HEADER = 59  # IPv6: nothing follows; Linux finds no protocol to track
@@ -183,7 +177,7 @@ def go_on(
     direction = side ^ (1 if (status & ST_REVERSED) != 0 else 0)
     label = _ESTABLISHED
     if direction == 0 and (status & ST_SEEN_REPLY) == 0:
-        label = _RELATED if (status & ST_EXPECTED) != 0 else _NEW
+        label = _NEW
     marks = established_packet(entry, record, direction, side) | (TRACK_TO_CLIENT if side != 0 else 0)
     outcome = step_machine(table, entry, packet, end, record, now, direction)
     if outcome == REOPENED:
