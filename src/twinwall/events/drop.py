@@ -22,12 +22,11 @@ DROP_REASONS: dict[int, str] = {
     Reason.FRAGMENT_LIMIT: "defrag memcap",
     Reason.INVALID: "stream error",
     Reason.MIDSTREAM: "stream midstream",
-    Reason.MIDSTREAM_FLOW: "stream midstream",
     Reason.TABLE_FULL: "flow memcap",
     Reason.FLOW_DROP: "flow drop",
 }
 # A rule is named in the record of the packet that it decided, not in those of its flow's later packets.
-NAMES_NO_RULE = (Reason.FLOW_DROP, Reason.MIDSTREAM_FLOW)
+NAMES_NO_RULE = (Reason.FLOW_DROP,)
 # ICMP messages whose header has an identifier and a sequence number: echo, timestamp, information, address mask.
 ICMP_WITH_ID = frozenset((0, 8, 13, 14, 15, 16, 17, 18))
 

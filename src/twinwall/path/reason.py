@@ -92,7 +92,6 @@ class Reason(IntEnum):
         "no rule decided; drop_established_app_layer_to_server drops such packets to the server",
     )
     NO_RULE = 78, "no stateful rule decided and no default action applies: the packet passes"
-    MIDSTREAM_FLOW = 79, "the flow was refused when it appeared mid-stream"
 
     explanation: str
 
