@@ -13,7 +13,10 @@ TCP_LINE = (
     "tcp      6 431999 ESTABLISHED src=10.0.0.1 dst=10.9.0.1 sport=1000 dport=80 "
     "src=10.9.0.1 dst=10.0.0.1 sport=80 dport=1000 [ASSURED] mark=0 use=1"
 )
-UDP_LINE = "udp      17 29 src=10.0.0.1 dst=10.9.0.1 sport=1 dport=2 [UNREPLIED] src=10.9.0.1 dst=10.0.0.1 sport=2 dport=1 mark=0 use=1"
+UDP_LINE = (
+    "udp      17 29 src=10.0.0.1 dst=10.9.0.1 sport=1 dport=2 [UNREPLIED] "
+    "src=10.9.0.1 dst=10.0.0.1 sport=2 dport=1 mark=0 use=1"
+)
 
 
 def test_list_is_read():
