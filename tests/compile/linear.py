@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from twinwall.path.layout import (
+    ESP,
     ICMP,
     ICMP6,
     MARK_FRAGMENT,
@@ -18,6 +19,7 @@ from twinwall.path.layout import (
     MARK_REASSEMBLED,
     MARK_TRANSPORT,
     NO_RULE,
+    SCTP,
     TCP,
     UDP,
 )
@@ -57,7 +59,7 @@ def value_of(record: np.void, wanted: PacketField) -> int | None:
         F.IP_OPTIONS: version == 4,
         F.IP_ID: version == 4,
         F.FRAG_BITS: version == 4,
-        F.FRAG_OFFSET: version == 4 or piece > 0,
+        F.FRAG_OFFSET: version == 4 or piece > 0 or bool(record["extensions"] & 2),
         F.PAYLOAD_LENGTH: piece < 2,
     }
     if not present.get(wanted, True):
@@ -70,7 +72,6 @@ def value_of(record: np.void, wanted: PacketField) -> int | None:
         F.ICMP_SEQ: "icmp_seq",
         F.TTL: "ttl",
         F.TOS: "tos",
-        F.PAYLOAD_LENGTH: "payload_length",
         F.PROTOCOL: "proto",
         F.IP_OPTIONS: "ipopts",
         F.WINDOW: "window",
@@ -82,6 +83,8 @@ def value_of(record: np.void, wanted: PacketField) -> int | None:
     }
     if wanted in columns:
         return int(record[columns[wanted]])
+    if wanted is F.PAYLOAD_LENGTH:
+        return payload_length(proto, int(record["icmp_type"]), int(record["payload_length"]))
     if wanted is F.FRAG_BITS:
         return int(record["frag"]) & 0xE000
     if wanted is F.FRAG_OFFSET:
@@ -90,6 +93,12 @@ def value_of(record: np.void, wanted: PacketField) -> int | None:
         return piece
     assert wanted is F.SAME_ADDRESS
     return int(record["src_hi"] == record["dst_hi"] and record["src_lo"] == record["dst_lo"])
+
+
+def payload_length(proto: int, message: int, length: int) -> int:
+    """As Suricata counts it: what it takes for a message's fixed part is no payload."""
+    fixed = {TCP: 0, UDP: 0, SCTP: 0, ESP: 8, ICMP: 12 if message in (13, 14) else 0, ICMP6: 4 if message >= 130 else 0}
+    return max(length - fixed.get(proto, 0x10000), 0)
 
 
 def address(record: np.void, side: str) -> int:
@@ -164,7 +173,7 @@ def flow_matches(rule: Rule, record: np.void, flow: Flow | None, side: int, esta
     option = rule.flow
     if option is not None:
         wanted = None if option.direction is None else (0 if option.direction is FlowDirection.TO_SERVER else 1)
-        if wanted is not None and (flow is None or wanted != side):
+        if wanted is not None and wanted != side:
             return False
         if option.established is not None and option.established != established:
             return False
@@ -184,7 +193,7 @@ def defaults_for(
     policy: Policy, record: np.void, flow: Flow | None, side: int, established: bool
 ) -> list[tuple[str, bool, bool, Reason]]:
     """Default actions that apply to a packet: name, drops, reports, reason."""
-    to_server = established and side == 0 and flow is not None
+    to_server = established and side == 0
     other = int(record["proto"]) != TCP
     applies = {
         "strict": (True, Reason.DEFAULT_DROP_STRICT),
@@ -210,7 +219,9 @@ def judge_stateful(
         reason = Reason.FLOW_PASS if passed else Reason.FLOW_DROP
         return Outcome(Verdict.PASS if passed else Verdict.DROP, reason, 1, flow.rule)
     due = flow is None or side not in flow.seen
-    if flow is not None:
+    if flow is None:  # as a flow's first packet; a SYN-ACK can only answer a client
+        side = int(record["proto"] == TCP and record["tcp_flags"] & 0x17 == 0x12)
+    else:
         flow.seen.add(side)
     outcome = Outcome(Verdict.PASS, Reason.NO_RULE, 0, NO_RULE)
     decided = ended = False

@@ -6,7 +6,8 @@ written here and not the system's, because an answer must not depend on the mach
 - `stream.midstream: true` and `exception-policy: ignore`: a connection whose start was not seen is followed and judged by
   rules, as with twinwall's `midstream: continue` and `invalid: continue`;
 - `drop-invalid: no`: the stream engine's opinion of a segment drops nothing;
-- no application parsers, because header rules do not need them and their errors are exceptions of their own;
+- no application parsers: header rules do not need them, their errors are exceptions of their own, and a protocol found in
+  the first data of a connection whose start was not seen may exchange its sides;
 - timeouts as long as the comparison needs them.
 """
 
@@ -37,6 +38,7 @@ stats: {{enabled: no}}
 stream: {{inline: {inline}, midstream: {midstream}, checksum-validation: no, drop-invalid: no, reassembly: {{depth: 0}}}}
 defrag: {{trackers: 1000, max-frags: 10000, hash-size: 1024, prealloc: yes, timeout: 60}}
 host-os-policy: {{{overlap}: [0.0.0.0/0, "::/0"]}}
+app-layer: {{protocols: {{{protocols}}}}}
 decoder: {{teredo: {{enabled: no}}, vxlan: {{enabled: no}}, geneve: {{enabled: no}}}}
 flow: {{hash-size: 65536, prealloc: 1000}}
 flow-timeouts:
@@ -54,6 +56,15 @@ outputs:
         - drop: {{alerts: no, flows: all}}
         - flow
 """
+
+
+APPLICATIONS = (
+    "http", "ftp", "smtp", "tls", "ssh", "imap", "smb", "dcerpc", "dns", "nfs", "ntp", "tftp", "ike", "krb5", "quic", "dhcp",
+    "snmp", "sip", "rfb", "mqtt", "telnet", "rdp", "http2", "bittorrent-dht", "modbus", "dnp3", "enip", "pgsql",
+)  # fmt: skip
+NO_APPLICATIONS = ", ".join(
+    "dns: {tcp: {enabled: no}, udp: {enabled: no}}" if name == "dns" else f"{name}: {{enabled: no}}" for name in APPLICATIONS
+)
 
 
 class Alert(NamedTuple):
@@ -100,7 +111,7 @@ class Setting:
 
     def text(self) -> str:
         words = {name: "yes" if value is True else "no" if value is False else value for name, value in vars(self).items()}
-        return CONFIGURATION.format(**words)
+        return CONFIGURATION.format(protocols=NO_APPLICATIONS, **words)
 
 
 INLINE = Setting()

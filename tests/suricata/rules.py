@@ -88,7 +88,9 @@ def alert_rules() -> list[str]:
     """Every rule of the comparison that only reports, with sids from 1."""
     bodies = [f"{header} (" for header in HEADERS]
     bodies += [f"{protocol} any any -> any any (flow:{flow}; " for protocol, flow in product(("ip", "tcp", "udp"), FLOWS)]
-    bodies += [f"icmp any any -> any any (flow:{flow}; " for flow in ("to_server", "to_client", "established", "not_established")]
+    bodies += [
+        f"icmp any any -> any any (flow:{flow}; " for flow in ("to_server", "to_client", "established", "not_established")
+    ]
     bodies += [f"{protocol} any any -> any any ({keyword} " for protocol, keywords in KEYWORDS.items() for keyword in keywords]
     bodies += [
         "tcp any any -> any 80 (flow:to_server,established; dsize:>0; flags:+P; ",

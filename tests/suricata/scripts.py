@@ -390,7 +390,9 @@ def same_address(talk: Talk) -> None:
 def sctp(talk: Talk) -> None:
     for up, kind in ((True, 1), (False, 2), (True, 10), (False, 11), (True, 0)):
         ports = (5000, 6000) if up else (6000, 5000)
-        chunk = struct.pack("!BBHIIHHI", kind, 0, 20, 77, 65535, 1, 1, 1) if kind < 3 and kind else struct.pack("!BBH", kind, 3, 20)
+        chunk = (
+            struct.pack("!BBHIIHHI", kind, 0, 20, 77, 65535, 1, 1, 1) if kind < 3 and kind else struct.pack("!BBH", kind, 3, 20)
+        )
         head = struct.pack("!HHII", *ports, 0 if kind == 1 else 77, 0)
         talk.raw(talk.packet(up, 132, head + (chunk + bytes(16))[:20]))
 

@@ -40,7 +40,7 @@ def _context(conditions: tuple[Condition, ...], fragment: bool | None) -> Accept
 
 
 def compile_flows(entries: Sequence[Entry], pool: RowPool) -> NDArray[np.uint32]:
-    """16 row numbers: direction (2: the packet has no flow), established, whether IP-only rules are due."""
+    """16 row numbers: direction (+ 2: the packet has no flow), established, whether IP-only rules are due."""
     numbers: dict[tuple[FlowOption | None, bool], int] = {}
     which = [numbers.setdefault((each.rule.flow, each.rule.type is RuleType.IP_ONLY), len(numbers)) for each in entries]
     return pool.add(FLOWS, intervals_of(which, [_flow(*each) for each in numbers]))
@@ -53,7 +53,7 @@ def _flow(option: FlowOption | None, ip_only: bool) -> Accepted:
     if option is None:
         return accepted
     if option.direction is not None:
-        accepted &= direction == (0 if option.direction is FlowDirection.TO_SERVER else 1)
+        accepted &= direction & 1 == (0 if option.direction is FlowDirection.TO_SERVER else 1)
     if option.established is not None:
         accepted &= established == option.established
     if option.stream:  # only_stream: what is judged here are packets, never a reassembled stream

@@ -33,7 +33,7 @@ from twinwall.path.flow_state import (
     TRACK_QUOTE,
     TRACK_TO_CLIENT,
 )
-from twinwall.path.layout import MARK_FRAGMENT, NO_RULE, W_STATUS
+from twinwall.path.layout import ACK, FIN, MARK_FRAGMENT, NO_RULE, RST, SYN, TCP, W_KEY, W_STATUS
 from twinwall.path.lookup import block_word, context_row, half_word, kind_row, row_at
 from twinwall.path.primitives import Address, get, note, put, table_at
 from twinwall.path.reason import Reason, Verdict
@@ -56,7 +56,9 @@ def evaluate(rules: Address, record: Address, entry: Address, tracked: int, aler
     if ((state >> 32) & 0xFF) != FLOW_OPEN:
         return settled(record, state)
     place = side | 8
-    if side != NO_SIDE:
+    if side == NO_SIDE:
+        place |= is_answer(record)
+    else:
         place = side | ((((state >> (40 + side)) & 1) ^ 1) << 3)
         put(entry, E_VERDICT, state | (1 << (40 + side)))
     if tracked & TRACK_ESTABLISHED:
@@ -71,6 +73,12 @@ def evaluate(rules: Address, record: Address, entry: Address, tracked: int, aler
         return outcome & OUT_ANSWER
     note(record, TraceEvent.NO_RULE, 0)
     return Verdict.PASS | (Reason.NO_RULE << OUT_REASON) | (NO_RULE << OUT_RULE)
+
+
+def is_answer(record: Address) -> int:
+    """1 for a SYN-ACK.  A packet of no flow counts as a flow's first, to the server; a SYN-ACK can only answer a client."""
+    key = get(record, W_KEY)
+    return 1 if ((key >> 32) & 0xFF) == TCP and ((key >> 48) & (FIN | SYN | RST | ACK)) == (SYN | ACK) else 0
 
 
 def settled(record: Address, state: int) -> int:

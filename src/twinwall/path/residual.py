@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from twinwall.path.flow_state import E_BITS
 from twinwall.path.layout import (
+    ESP,
     FRAG_OFFSET,
     ICMP,
     ICMP6,
     MARK_FRAGMENT,
     MARK_LATER_FRAGMENT,
     MARK_TRANSPORT,
+    SCTP,
     TCP,
+    UDP,
     W_DST_HI,
     W_DST_LO,
     W_HEADER,
     W_ICMP,
     W_KEY,
     W_LENGTH,
+    W_LINK,
     W_PLACE,
     W_SEQ,
     W_SRC_HI,
@@ -39,6 +43,7 @@ FIELD_WINDOW, FIELD_SEQ, FIELD_ACK, FIELD_IP_ID, FIELD_SAME_ADDRESS = 13, 14, 15
 
 # ICMP messages with identifier and sequence number, one bit for each type: echo, timestamp, information, address mask
 ICMP_QUERIES = 1 << 0 | 1 << 8 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 17 | 1 << 18
+FRAGMENT_HEADER = 2  # `extensions` of a record
 MASK64 = 0xFFFFFFFFFFFFFFFF
 MASK32 = 0xFFFFFFFF
 
@@ -103,7 +108,8 @@ def has_field(record: Address, field: int) -> int:
     if field == FIELD_PAYLOAD_LENGTH:
         return 0 if marks & MARK_LATER_FRAGMENT else 1
     if field == FIELD_FRAG_OFFSET:
-        return 1 if version == 4 or marks & MARK_FRAGMENT else 0
+        # IPv6: also in a fragment header that stands in front of a whole datagram
+        return 1 if version == 4 or marks & MARK_FRAGMENT or (get(record, W_LINK) >> 16) & FRAGMENT_HEADER else 0
     if field == FIELD_TOS or field == FIELD_IP_OPTIONS or field == FIELD_FRAG_BITS or field == FIELD_IP_ID:
         return 1 if version == 4 else 0
     if (marks & MARK_TRANSPORT) == 0:
@@ -116,6 +122,28 @@ def has_field(record: Address, field: int) -> int:
     return 1 if proto == TCP else 0
 
 
+def payload_length(record: Address) -> int:
+    """What `dsize` compares, as Suricata 7 counts it (measured).
+
+    A message's fixed part beyond a ping's eight bytes is no payload, and protocols whose header it does not read have none.
+    """
+    proto = (get(record, W_KEY) >> 32) & 0xFF
+    message = (get(record, W_HEADER) >> 32) & 0xFF
+    length = get(record, W_PLACE) >> 48
+    if proto == TCP or proto == UDP or proto == SCTP:
+        return length
+    more = 0
+    if proto == ICMP and (message == 13 or message == 14):
+        more = 12
+    elif proto == ICMP6 and message >= 130:
+        more = 4
+    elif proto == ESP:
+        more = 8
+    elif proto != ICMP and proto != ICMP6:
+        return 0
+    return length - more if length > more else 0
+
+
 def field_value(record: Address, field: int) -> int:
     """The field's value; the packet has it."""
     header = get(record, W_HEADER)
@@ -124,7 +152,7 @@ def field_value(record: Address, field: int) -> int:
     if field == FIELD_TOS:
         return (header >> 24) & 0xFF
     if field == FIELD_PAYLOAD_LENGTH:
-        return get(record, W_PLACE) >> 48
+        return payload_length(record)
     if field == FIELD_WINDOW:
         return header & 0xFFFF
     if field == FIELD_SEQ:

@@ -69,7 +69,7 @@ class PacketField(IntEnum):
     ICMP_SEQ = 5
     TTL = 6  # TTL or hop limit
     TOS = 7
-    PAYLOAD_LENGTH = 8  # bytes above the transport header, as the packet claims
+    PAYLOAD_LENGTH = 8  # bytes above the transport header, as the packet claims and Suricata counts (`path.residual`)
     PROTOCOL = 9  # the IP protocol number after the extension headers
     IP_OPTIONS = 10  # bits path.layout.IPOPT_*
     FRAG_BITS = 11  # path.layout.FRAG_MORE | FRAG_DONT | FRAG_RESERVED
