@@ -4,12 +4,16 @@ Every block of README.md, CONTRIBUTING.md, docs/ and the examples that is fenced
 the checkout.  Lines that begin with `$ ` are commands; what follows one up to the next command or an empty line is what it
 must print, where `…` stands for anything (within a line, or for whole lines when it stands alone).  A block whose fence says
 `console skip: reason` is shown but not run; a command that may fail says so by ` # exit N` at its end.
+
+Blocks fenced as `python` are programs of their own, run in the same copy, in order with the others; a block fenced as `text`
+right behind one is what it must print.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,7 +25,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = [ROOT / "docs", ROOT / "examples"]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(page for folder in FOLDERS for page in sorted(folder.rglob("*.md")))]
-FENCE = re.compile(r"^```console(?P<note>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^```(?P<kind>console|python)(?P<note>[^\n]*)\n(?P<body>.*?)^```$(?:\n+^```text\n(?P<printed>.*?)^```$)?",
+    re.MULTILINE | re.DOTALL,
+)
 EXIT = re.compile(r"\s+# exit (\d+)$")
 LEFT_OUT = {
     ".git",
@@ -65,12 +72,21 @@ def pattern(expected: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("".join(rows))
 
 
+def steps(kind: str, body: str, printed: str | None) -> list[Command]:
+    """What to run for a block."""
+    if kind == "console":
+        return commands(body)
+    expected = tuple(row.rstrip() for row in (printed or "").splitlines())
+    return [Command(f"{shlex.quote(sys.executable)} -c {shlex.quote(body)}", 0, expected)]
+
+
 def blocks() -> list[pytest.param]:
     found = []
     for page in PAGES:
         for number, match in enumerate(FENCE.finditer(page.read_text()), 1):
             if not match["note"].strip().startswith("skip"):
-                found.append(pytest.param(match["body"], id=f"{page.relative_to(ROOT)}:{number}"))
+                wanted = steps(match["kind"], match["body"], match["printed"])
+                found.append(pytest.param(wanted, id=f"{page.relative_to(ROOT)}:{number}"))
     return found
 
 
@@ -91,9 +107,8 @@ def run(command: Command, place: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("body", blocks())
-def test_commands_work_as_pasted(body: str, copy: Path) -> None:
-    wanted = commands(body)
+@pytest.mark.parametrize("wanted", blocks())
+def test_commands_work_as_pasted(wanted: list[Command], copy: Path) -> None:
     assert wanted, "a console block without a command"
     for command in wanted:
         done = run(command, copy)
@@ -114,6 +129,14 @@ def test_links_between_pages_lead_somewhere() -> None:
         prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", prose):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
+
+
+def test_the_runner_reads_a_program_and_what_it_prints() -> None:
+    match = FENCE.search("```python\nprint(1)\n```\n\n```text\n1\n```\n")
+    assert match
+    (only,) = steps(match["kind"], match["body"], match["printed"])
+    assert only.line.endswith("-c 'print(1)\n'")
+    assert only.expected == ("1",)
 
 
 def test_the_runner_reads_a_block() -> None:
