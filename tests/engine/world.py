@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from twinwall.compile.policy import compile_policy
 from twinwall.engine.conversation import Conversation
 from twinwall.engine.engine import Engine, Settings
@@ -83,8 +81,3 @@ class World:
 def raw(text: str) -> bytearray:
     """The bytes of a packet in words, to be damaged."""
     return bytearray(encode(Conversation().say(text)).data)
-
-
-def same(left: np.void, right: np.void) -> bool:
-    """Whether two rows hold the same bytes."""
-    return left.tobytes() == right.tobytes()

@@ -109,8 +109,8 @@ class Recorder:
             decision=self.row(engine.decisions, number),
             steps=steps,
             datagram=self._datagram() if any(_completes(step) for step in steps) else None,
-            before=_living(before, index),
-            after=_living(after, index),
+            before=_of_flow(before, index, after),
+            after=_of_flow(after, index, after),
             ended=taken.flows,
             alerts=taken.alerts,
             flowbits=self._bits(index),
@@ -142,8 +142,9 @@ def _completes(step: Step) -> bool:
     return step.event is TraceEvent.FRAGMENT and step.value == COMPLETE
 
 
-def _living(entries: NDArray[np.void], index: int) -> Row | None:
-    """A copy of entry `index` (from 1), if it lives."""
-    if not 0 < index <= len(entries) or not int(entries[index - 1]["flow_id"]):
+def _of_flow(entries: NDArray[np.void], index: int, now: NDArray[np.void]) -> Row | None:
+    """A copy of entry `index` (from 1), if it lives and is of the flow that has that place now."""
+    if not 0 < index <= len(entries) or not int(now[index - 1]["flow_id"]):
         return None
-    return entries[index - 1].copy()
+    entry = entries[index - 1]
+    return entry.copy() if int(entry["flow_id"]) == int(now[index - 1]["flow_id"]) else None

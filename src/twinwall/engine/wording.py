@@ -241,7 +241,7 @@ def reason_words(reason: int) -> str:
 def change_words(before: Row | None, after: Row) -> str:
     """How a packet changed its flow's state."""
     now = state_words(after)
-    if before is None or int(before["flow_id"]) != int(after["flow_id"]):
+    if before is None:
         return f"new, {now}" if now else "new"
     was = state_words(before)
     if was == now:
