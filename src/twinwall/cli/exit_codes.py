@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from enum import IntEnum
 
 import click
@@ -30,13 +31,16 @@ class ExitCode(IntEnum):
 
 def complain(text: str) -> None:
     """Print an error for people, where it does not mix with a command's output."""
-    click.echo(text, err=True)
+    with suppress(OSError):  # nobody listens
+        click.echo(text, err=True)
 
 
 def run(command: click.Command, arguments: list[str]) -> int:
     """Run a command and return its exit code.  Nothing but a defect of ours leaves this function as an exception."""
     try:
         result = command.main(arguments, prog_name="twinwall", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.Abort:
         complain("interrupted")
         return ExitCode.INTERRUPTED
@@ -46,10 +50,15 @@ def run(command: click.Command, arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
-    except BrokenPipeError:
-        # The reader of our output went away; Python would complain about it once more on exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OUTPUT
+    except SystemExit as end:
+        if end.code != 1:
+            raise
+        # Click and Rich end the program themselves, and so, when the reader of a pipe has gone; nothing else of ours exits.
+        return _standard_output_refused(BrokenPipeError())
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        return _standard_output_refused(error)  # the only thing that commands write without a family of errors around it
     except Exception as error:
         code = code_of(error)
         if code is None:
@@ -57,6 +66,16 @@ def run(command: click.Command, arguments: list[str]) -> int:
         complain(str(error) if code is ExitCode.POLICY else f"error: {error}")
         return code
     return int(result) if isinstance(result, int) else ExitCode.FINE
+
+
+def _standard_output_refused(error: OSError) -> ExitCode:
+    """Say so, unless its reader simply went away, as `| head` does."""
+    with suppress(OSError, ValueError):
+        # What Python still holds for it goes nowhere, or Python would complain once more on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        complain(f"error: standard output: {error.strerror or error}\n    hint: free some space, or print somewhere else")
+    return ExitCode.OUTPUT
 
 
 # The user's errors.  A family that was never imported cannot have been raised, and `--help` must not import it.

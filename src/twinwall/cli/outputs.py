@@ -1,16 +1,24 @@
-"""The files that a replay writes besides its summary; all of them complete, or none of them there."""
+"""The files that a replay writes besides its summary; each of them complete, or not there."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import click
 
 from twinwall.path.reason import Verdict
 
 if TYPE_CHECKING:
     from twinwall.capture.writer import PcapngWriter
     from twinwall.engine.batch import DecisionBatch
+
+
+STANDARD_OUTPUT = "-"
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,42 @@ class Targets:
     @property
     def any(self) -> bool:
         """Whether decisions are needed packet by packet."""
-        return any((self.eve, self.aws_log, self.decisions, self.passed, self.dropped))
+        return bool(self._named)
+
+    @property
+    def standard_output(self) -> bool:
+        """Whether one of them is standard output, so that nothing else may be printed there."""
+        return STANDARD_OUTPUT in self._named.values()
+
+    def refuse_conflicts(self, inputs: Sequence[str]) -> None:
+        """Raise `click.UsageError` if two outputs go to one file, or one to a file that is read."""
+        taken = {_identity(path): "what is read" for path in inputs if path != STANDARD_OUTPUT}
+        for option, path in self._named.items():
+            place = _identity(path)
+            if place in taken:
+                raise click.UsageError(f"{option} {path} is also {taken[place]}; give it a file of its own")
+            if path == STANDARD_OUTPUT or not _is_special(path):
+                taken[place] = option
+
+    @property
+    def _named(self) -> dict[str, str]:
+        options = {
+            "--eve": self.eve,
+            "--aws-log": self.aws_log,
+            "--decisions": self.decisions,
+            "--write-passed": self.passed,
+            "--write-dropped": self.dropped,
+        }
+        return {option: path for option, path in options.items() if path}
+
+
+def _identity(path: str) -> str:
+    return path if path == STANDARD_OUTPUT else os.path.realpath(path)
+
+
+def _is_special(path: str) -> bool:
+    """A device or a pipe, which several may write to."""
+    return Path(path).exists() and not Path(path).is_file()
 
 
 class Output(Protocol):
@@ -49,6 +92,8 @@ class CaptureOutput:
 
     def write(self, batch: DecisionBatch) -> None:
         """Append the batch's packets of this output's verdicts."""
+        if not len(batch):
+            return
         chosen = (batch.decisions["verdict"] == Verdict.PASS) == self._passed
         ends = [start for start, _ in batch.buffers[1:]] + [len(batch)]
         for (start, buffer), end in zip(batch.buffers, ends, strict=True):

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class Silence(AbstractContextManager["Silence"]):
     """No bar."""
 
+    def __enter__(self) -> Self:
+        return self
+
     def advance(self) -> None:
         """Say nothing."""
 
@@ -23,7 +26,7 @@ class Silence(AbstractContextManager["Silence"]):
         return None
 
 
-class Bar(AbstractContextManager["Bar"]):
+class Bar(Silence):
     """A bar over the bytes of the files, or a count where their size is not known; on standard error."""
 
     def __init__(self, capture: CaptureRun) -> None:
@@ -32,7 +35,8 @@ class Bar(AbstractContextManager["Bar"]):
 
         self._capture = capture
         columns = (BarColumn(), TextColumn("{task.fields[packets]:,} packets"), TimeRemainingColumn())
-        self._progress: Progress = Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=8)
+        console = Console(stderr=True, force_terminal=True)  # who asks for a bar in a pipe gets one
+        self._progress: Progress = Progress(*columns, console=console, transient=True, refresh_per_second=8)
         self._task: TaskID = self._progress.add_task("replay", total=capture.total, packets=0)
 
     def __enter__(self) -> Self:
@@ -48,7 +52,7 @@ class Bar(AbstractContextManager["Bar"]):
         self._progress.stop()
 
 
-def progress_of(capture: CaptureRun, *, wanted: bool | None) -> Silence | Bar:
+def progress_of(capture: CaptureRun, *, wanted: bool | None) -> Silence:
     """The bar that fits: by default one on a terminal; none in a pipe."""
     shown = sys.stderr.isatty() if wanted is None else wanted
     return Bar(capture) if shown else Silence()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from twinwall.cli.exit_codes import ExitCode, complain
+from twinwall.cli.interrupt import Interrupts
 from twinwall.cli.outputs import Output, Targets, open_outputs
 from twinwall.cli.policy_options import aws_options, policy_options, read_reported
 
@@ -84,6 +85,7 @@ def command(
 
         return explain_captured(loaded, captures, explained, checksums=checksums, as_json=as_json)
     targets = Targets(eve, aws_log, decisions, passed, dropped, firewall_name, availability_zone, loaded.origin)
+    targets.refuse_conflicts((policy, *captures))
     run = _Run(loaded, captures, targets, checksums=checksums, progress=progress)
     ending = run.go()
     run.report(top, as_json=as_json)
@@ -120,46 +122,51 @@ class _Run:
         from twinwall.cli.progress import progress_of  # noqa: PLC0415 - see above
 
         with ExitStack() as stack:
+            interrupts = stack.enter_context(Interrupts())
             outputs = open_outputs(self.targets, self.capture.interfaces, stack)
             bar = stack.enter_context(progress_of(self.capture, wanted=self.progress))
             start = time.perf_counter()
-            ending = self._feed(bar.advance, outputs)
+            ending = self._feed(bar.advance, outputs, interrupts)
             self.engine.finish()
-            if outputs:
-                batch = self.engine.take()
-                for output in outputs:
-                    output.write(batch)
+            self._hand_out(outputs)
             self.elapsed = time.perf_counter() - start
         return ending
 
-    def _feed(self, advance: Callable[[], None], outputs: Sequence[Output]) -> Ending:
+    def _feed(self, advance: Callable[[], None], outputs: Sequence[Output], interrupts: Interrupts) -> Ending:
         from twinwall.capture import CaptureError  # noqa: PLC0415 - see above
 
-        try:
-            for frames in self.capture:
-                self.engine.feed(frames)
-                if outputs:
-                    batch = self.engine.take()
-                    for output in outputs:
-                        output.write(batch)
-                advance()
-        except CaptureError as problem:
-            return Ending(problem=problem)
-        except KeyboardInterrupt:
-            return Ending(interrupted=True)
-        return Ending()
+        while True:
+            try:
+                with interrupts.welcome():
+                    frames = next(self.capture, None)
+            except CaptureError as problem:
+                return Ending(problem=problem)
+            except KeyboardInterrupt:
+                return Ending(interrupted=True)
+            if frames is None:
+                return Ending()
+            self.engine.feed(frames)
+            self._hand_out(outputs)
+            advance()
+
+    def _hand_out(self, outputs: Sequence[Output]) -> None:
+        if outputs:
+            batch = self.engine.take()
+            for output in outputs:
+                output.write(batch)
 
     def report(self, top: int, *, as_json: bool) -> None:
-        """Print the summary."""
+        """Print the summary; where an output has taken standard output, with the errors."""
         from twinwall.events.summary import summarise  # noqa: PLC0415 - see above
 
         summary = summarise(self.engine.counters, self.engine.rules, self.elapsed, top)
+        aside = self.targets.standard_output
         if as_json:
-            click.echo(summary.to_json())
+            click.echo(summary.to_json(), err=aside)
             return
         from rich.console import Console  # noqa: PLC0415 - slow to import
 
-        summary.render(Console(highlight=False))
+        summary.render(Console(highlight=False, stderr=aside))
 
 
 def announce_once() -> Callable[[], None]:

@@ -7,6 +7,7 @@ replaced and are written straight.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -69,6 +70,8 @@ class Sink:
 
     def _open(self) -> BinaryIO:
         if self.path == STANDARD_OUTPUT:
+            if sys.stdout is None:
+                raise OSError(errno.EBADF, "standard output is closed")
             return sys.stdout.buffer
         final = Path(os.path.realpath(self.path))  # a link keeps pointing at the file it names
         mode = _mode(final)
