@@ -24,6 +24,7 @@ D_BACKWARDS = 17  # packets older than the one before
 D_PENDING = 18  # packets held for their datagram
 D_RESOLVED = 19  # packets resolved after they were held
 D_EARLIEST = 20  # the earliest timestamp so far
+D_NOW = 21  # the time at the packet at hand: the latest so far, so that it never runs backwards
 D_SCRATCH = 24  # a record and a decision: the datagram at hand
 D_SPARE_ENTRY = 48  # an entry of zeros, for packets that have none
 D_INTERFACES = 112  # 256 words: the capture's interface number to the policy's

@@ -36,6 +36,7 @@ from twinwall.engine.desk import (
     D_INTERFACES,
     D_INVALID,
     D_MIDSTREAM,
+    D_NOW,
     D_PENDING,
     D_RESOLVED,
     D_RING,
@@ -132,6 +133,8 @@ def run(
             row = (first + at) & ring
             record = records + row * RECORD_BYTES
             decision = decisions + row * DECISION_BYTES
+            if get(decision, D_TIMESTAMP) > get(desk, D_NOW):
+                put(desk, D_NOW, get(decision, D_TIMESTAMP))
             if get(decision, D_OUTCOME) & 0xFF == PENDING:
                 frame = frames + at * FRAME_BYTES
                 packet = buffer + get(frame, 0)
@@ -212,7 +215,7 @@ def follow(
     desk: Address,
 ) -> int:
     """Track one whole packet and ask the stateful rules; leaves flow and rule in `decision` and returns the outcome."""
-    now = get(decision, D_TIMESTAMP)
+    now = get(desk, D_NOW)
     tracked = track_hashed(conntrack, packet, end, record, now, get(decision, D_FLOW_ID))
     note(record, TraceEvent.TRACKED, tracked)
     label = tracked & 0xFF
@@ -289,7 +292,7 @@ def take_fragment(
     desk: Address,
 ) -> int:
     """Hand a fragment to reassembly; with the last one, every piece gets the datagram's decision."""
-    now = get(decision, D_TIMESTAMP)
+    now = get(desk, D_NOW)
     give_up(records, decisions, fragments, desk, now)
     answer = defragment(fragments, packet, end, record, get(decision, D_PACKET), now)
     while answer & 0xFF == EVICT:
@@ -341,7 +344,6 @@ def take_datagram(
         wire = length + 1
     interface = get(record, W_SACK) >> 56
     put(whole_decision, D_PACKET, get(decision, D_PACKET))
-    put(whole_decision, D_TIMESTAMP, get(decision, D_TIMESTAMP))
     put(whole_decision, D_RULE, NO_RULE)
     reason = decode(packet, end, LINK_RAW, wire, whole)
     outcome = lost(reason)
