@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from twinwall.cli.manual import command_line_page
 from twinwall.rules.manual import diagnostics_page, keywords_page
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = {"rule-keywords.md": keywords_page, "diagnostics.md": diagnostics_page}
+PAGES = {"rule-keywords.md": keywords_page, "diagnostics.md": diagnostics_page, "command-line.md": command_line_page}
 
 
 def main() -> int:

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.world import World, stateful
+from twinwall.cli.explanation import show
+
+SYN = "tcp 10.0.0.5:40000 > 198.51.100.7:443 S"
+RULE = 'drop tcp any any -> any 443 (msg:"a message that is longer than the line has room for it to be"; sid:1;)'
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 300])
+def test_it_fits_the_terminal(columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    show([World(stateful(RULE)).story(SYN)], as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert any(line.startswith("  verdict    drop") for line in lines)
+
+
+def test_a_place_is_shown_once_and_a_section_once(capsys):
+    show([World(stateful(RULE)).story(SYN)], as_json=False)
+    printed = capsys.readouterr().out
+    assert printed.count("test.yaml:6") == 1
+    assert printed.count("  stateful ") == 1
+
+
+def test_stories_are_apart(capsys):
+    story = World("").story(SYN)
+    show([story, story], as_json=False)
+    assert capsys.readouterr().out.count("\n\ntold\n") == 1
