@@ -4,7 +4,7 @@ The two differ in four places, and only there:
 
 - `opaque`: nothing on the processor; in eBPF a volatile round trip through the record's scratch word in map memory, after
   which the verifier knows nothing about the value, so that the states of the branches before it merge.
-- table reads: eBPF masks the index with the (power of two) size of the table, which is the bound the verifier asks for.
+- table reads (which are known to be constant: nothing writes a table while packets are judged): eBPF masks the index with the (power of two) size of the table, which is the bound the verifier asks for.
 - `trailing_zeros` is an instruction of the processor, arithmetic in eBPF.
 - `prefetch` and `branchless` exist on the processor only.
 """
@@ -34,7 +34,7 @@ define i64 @tw_table_{name}(i64 %table, i64 %index) alwaysinline nounwind {{
   %distance = shl i64 %bounded, {shift}
   %address = add i64 %table, %distance
   %pointer = inttoptr i64 %address to ptr
-  %value = load i{bits}, ptr %pointer, align {align}
+  %value = load i{bits}, ptr %pointer, align {align}, !invariant.load !{{}}
   {widen}
   ret i64 %wide
 }}

@@ -121,7 +121,6 @@ def compile_entries(entries: Mapping[str, PathFunction]) -> bytes:
     module.verify()
     machine = _machine()
     tuning = llvm.create_pipeline_tuning_options(speed_level=3)
-    tuning.loop_unrolling = False
     passes = llvm.create_pass_builder(machine, tuning)
     passes.getModulePassManager().run(module, passes)
     _assert_self_contained(module)
