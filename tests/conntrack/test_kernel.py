@@ -27,7 +27,6 @@ from twinwall.policy.model import Timeout, Tracking
 pytestmark = pytest.mark.kernel
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "captures"
-MOBILITY = "mobile-ipv6"  # docs/connection-tracking.md: the decoder looks behind a mobility header, Linux does not
 PACKETS_PER_CAPTURE = 40
 EVERY = 8  # one capture in so many
 NAMES = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6", 132: "sctp", 47: "gre", 136: "udplite"}
@@ -123,7 +122,6 @@ def test_real_captures(kernel: KernelOracle):
     if not files:
         pytest.skip("../shared/captures is missing")
     for path in files[::EVERY]:
-        if MOBILITY not in str(path):
-            kernel.flush()
-            packets = (packet for packet, _ in zip(routable(path), range(PACKETS_PER_CAPTURE), strict=False))
-            compare(kernel, Tracked(), packets)
+        kernel.flush()
+        packets = (packet for packet, _ in zip(routable(path), range(PACKETS_PER_CAPTURE), strict=False))
+        compare(kernel, Tracked(), packets)

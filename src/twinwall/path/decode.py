@@ -46,7 +46,7 @@ from twinwall.path.wire import be16, be32, be64
 ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 0x0800, 0x86DD
 VLAN_TAGS = 4  # how many stacked tags are followed
 EXTENSIONS = 8  # how many IPv6 extension headers are followed
-HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION, MOBILITY, HIP, SHIM6 = 0, 43, 44, 60, 135, 139, 140
+HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION = 0, 43, 44, 60  # and AH; whatever else follows is the protocol, as in Linux
 FARTHEST = 0x7FFF  # no header further from the start of the frame than this is looked at
 
 # What a step returns.  Link: ethertype:16 offset:16 vlans:8 failed:8 vlan:16.  Network: reason:8 proto:8 offset:16 length:24.
@@ -93,7 +93,10 @@ def link_header(packet: Address, end: Address, link: int) -> int:
     if link == LINK_ETHERNET:
         if packet + 14 > end:
             return LINK_FAILED
-        return vlan_tags(packet, end, be16(packet, 12), 14)
+        ethertype = be16(packet, 12)
+        if ethertype == ETHERTYPE_IPV4 or ethertype == ETHERTYPE_IPV6:
+            return ethertype | 14 << 16
+        return vlan_tags(packet, end, ethertype, 14)
     if link == LINK_RAW:
         if packet + 1 > end:
             return LINK_FAILED
@@ -221,8 +224,6 @@ def extensions(packet: Address, end: Address, at: int, protocol: int, stop: int,
         cursor = packet + at
         kind = 0
         if protocol == HOP_BY_HOP or protocol == ROUTING or protocol == DESTINATION:
-            kind = 1
-        elif protocol == MOBILITY or protocol == HIP or protocol == SHIM6:
             kind = 1
         elif protocol == FRAGMENT:
             kind = 2

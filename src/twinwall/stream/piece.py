@@ -31,7 +31,6 @@ BAD_FRAGMENT = int(Reason.BAD_FRAGMENT)
 TRUNCATED_EXTENSION = int(Reason.TRUNCATED_EXTENSION)
 
 IP6_HOP_BY_HOP, IP6_ROUTING, IP6_FRAGMENT, IP6_AH, IP6_OPTIONS = 0, 43, 44, 51, 60
-IP6_MOBILITY, IP6_HIP, IP6_SHIM6 = 135, 139, 140
 IP6_HEADERS = 16  # extension headers that are followed
 
 
@@ -108,9 +107,8 @@ def read_v6(table: Address, packet: Address, end: Address, l3: int) -> int:
 
 def is_extension(protocol: int) -> int:
     """1 for an IPv6 extension header that may stand before a fragment header."""
-    if protocol == IP6_HOP_BY_HOP or protocol == IP6_ROUTING or protocol == IP6_OPTIONS or protocol == IP6_AH:
-        return 1
-    return 1 if protocol == IP6_MOBILITY or protocol == IP6_HIP or protocol == IP6_SHIM6 else 0
+    known = protocol == IP6_HOP_BY_HOP or protocol == IP6_ROUTING or protocol == IP6_OPTIONS or protocol == IP6_AH
+    return 1 if known else 0
 
 
 def read_fragment_header(table: Address, packet: Address, end: Address, places: int) -> int:
