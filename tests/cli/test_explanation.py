@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import subprocess
+
 import pytest
 
+from tests.cli.running import PROGRAM, write_policy
 from tests.engine.world import World, stateful
 from twinwall.cli.explanation import show
 
@@ -29,3 +35,20 @@ def test_stories_are_apart(capsys):
     story = World("").story(SYN)
     show([story, story], as_json=False)
     assert capsys.readouterr().out.count("\n\ntold\n") == 1
+
+
+@pytest.mark.parametrize(("wish", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_follows_the_terminal(tmp_path, wish, coloured):
+    policy = write_policy(tmp_path / "p.yaml", RULE)
+    ours, theirs = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | {"TERM": "xterm"} | wish
+    with subprocess.Popen([*PROGRAM, "explain", str(policy), SYN], stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        printed = b""
+        with contextlib.suppress(OSError):  # the other side has gone: that is its end
+            while part := os.read(ours, 4096):
+                printed += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert (b"\x1b[31m" in printed) == coloured
+    assert b"verdict" in printed

@@ -115,3 +115,20 @@ def test_malformed_packets_have_a_reason_too():
 def test_many_candidates_are_counted():
     rules = "\n".join(f"drop tcp any any -> any 443 (flow:established; sid:{sid};)" for sid in range(1, 13))
     assert "nor do 4 more" in World(stateful(rules)).text(SYN)
+
+
+def test_several_rules_match_one_packet():
+    rules = "drop tcp any any -> any 443 (sid:1;)\ndrop tcp any any -> any 443 (sid:2;)"
+    text = World(stateful(rules)).text(SYN)
+    assert "rule 1 decides the packet" in text
+    assert "rule 2 covers the flow, but the flow was decided before" in text
+    assert "rule 2 changes nothing: the packet is decided already" in text
+
+
+def test_a_reset_that_the_endpoint_would_challenge():
+    world = World("stateful: {invalid: continue}\n")
+    world.say(SYN, "< S.", "> .", "< . len 10", "> .")
+    text = world.text("> R seq 4000000000")
+    assert "seq 4000000000" in text
+    assert "the label is INVALID" in text
+    assert "still ESTABLISHED" in text

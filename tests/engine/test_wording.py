@@ -1,29 +1,11 @@
 from __future__ import annotations
 
-import pytest
-
-from tests.engine.world import World
 from twinwall.conntrack.tcp import TABLE
 from twinwall.engine import wording as w
 from twinwall.engine.decision import RejectReply
 from twinwall.path.flow_state import TRACK_FRESH, TRACK_MIDSTREAM
 from twinwall.path.trace import TraceEvent
 from twinwall.stream import fragments
-
-
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        ("tcp 10.0.0.5:1 > 10.0.0.6:2 S.", "flags S., seq 1000 ack 5001 win 65535, ttl 64, 0 bytes of payload"),
-        ("icmp 10.0.0.5 > 10.0.0.6 3/1 len 4", "icmp 10.0.0.5 > 10.0.0.6, host-unreachable, id 1 seq 1, ttl 64"),
-        ("udp [2001:db8::1]:1 > [2001:db8::2]:2 ttl 3", "udp [2001:db8::1]:1 > [2001:db8::2]:2, ttl 3, 0 bytes"),
-        ("udp 10.0.0.5:1 > 10.0.0.6:2 len 8 frag 16", "udp 10.0.0.5 > 10.0.0.6, the piece at byte 16, the last, ttl 64"),
-        ("udp 10.0.0.5:1 > 10.0.0.6:2 len 8 frag 0+", "the piece at byte 0, more follow"),
-        ("udp 10.0.0.5:1 > 10.0.0.6:2 vlan 7", "VLAN 7"),
-    ],
-)
-def test_packets(said, told):
-    assert told in w.packet_words(World("").say(said).record)
 
 
 def test_every_value_has_words():

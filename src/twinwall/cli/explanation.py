@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import textwrap
 from collections.abc import Sequence
@@ -26,13 +27,13 @@ def show(stories: Sequence[Story], *, as_json: bool) -> None:
     width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size((80, 24)).columns))
     for at, story in enumerate(stories):
         if at:
-            click.echo()
+            _print("")
         _show_story(story, width)
 
 
 def _show_story(story: Story, width: int) -> None:
     for text in textwrap.wrap(story.title, width, subsequent_indent="  ", break_on_hyphens=False):
-        click.secho(text, bold=True)
+        _print(click.style(text, bold=True))
     section, placed = "", set()
     for line in story.lines:
         place = rule_place(line.rule) if line.rule else ""
@@ -46,7 +47,12 @@ def _show_story(story: Story, width: int) -> None:
 def _show_line(line: Line, section: str, place: str, width: int, colour: str | None) -> None:
     start = click.style(f"  {section:<{INDENT - 2}}", dim=True)
     for text in textwrap.wrap(line.text, width - INDENT, subsequent_indent="  ", break_on_hyphens=False):
-        click.echo(start + (click.style(text, fg=colour, bold=True) if colour else text))
+        _print(start + (click.style(text, fg=colour, bold=True) if colour else text))
         start = " " * INDENT
     if place:
-        click.echo(" " * (INDENT + 2) + click.style(place, dim=True))
+        _print(" " * (INDENT + 2) + click.style(place, dim=True))
+
+
+def _print(text: str) -> None:
+    """Styled on a terminal that has not asked for plain text (no-color.org)."""
+    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)

@@ -9,8 +9,9 @@ from typing import Any
 
 from twinwall.engine.spoken import EXAMPLE, Endpoint, Fragment, Host, SpokenPacket
 from twinwall.engine.spoken_error import SpokenError
+from twinwall.engine.spoken_items import ICMPS, NUMBERS, PLACE_WORDS, NumberItem, choices, example_of
 from twinwall.engine.vocabulary import ANSWERS, CHUNKS, FLAG_LETTERS, MESSAGES, NO_FLAGS, PORTED, PROTOCOLS, UNITS
-from twinwall.path.layout import GRE, ICMP, ICMP6, SCTP, TCP
+from twinwall.path.layout import ICMP, ICMP6, SCTP, TCP
 
 TOKEN = re.compile(r"[()<>]|[^\s()<>]+")
 NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
@@ -20,38 +21,14 @@ ENDPOINT = re.compile(
 DURATION = re.compile(r"([0-9]{1,10})(ns|us|ms|s|m|h)", re.ASCII)
 MESSAGE = re.compile(r"([0-9]{1,3})/([0-9]{1,3})", re.ASCII)
 VLAN_TAGS = 4  # as many as the decoder follows
-LONGEST = 65_000  # bytes of payload: with every header the packet stays below 65,536
 DAY = 86_400 * UNITS["s"]
 FARTHEST_FRAGMENT = 65_528
-ICMPS = frozenset({ICMP, ICMP6})
-ANY_PROTOCOL: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    """An item that is a word and a number: the field it sets, the highest value, and who has it (nobody named: everybody)."""
-
-    field: str
-    highest: int
-    protocols: frozenset[int] = ANY_PROTOCOL
-
-
-NUMBERS = {
-    "len": _Number("length", LONGEST),
-    "ttl": _Number("ttl", 255),
-    "tos": _Number("tos", 255),
-    "seq": _Number("seq", 0xFFFFFFFF, frozenset({TCP, ICMP, ICMP6})),
-    "ack": _Number("ack", 0xFFFFFFFF, frozenset({TCP})),
-    "win": _Number("window", 0xFFFF, frozenset({TCP})),
-    "id": _Number("ip_ident", 0xFFFF),
-    "ipid": _Number("ip_ident", 0xFFFF),
-    "key": _Number("key", 0xFFFFFFFF, frozenset({GRE})),
-}
-PLACE_WORDS = ("frag", "iface", "vlan", "after", "for")  # what a quoted packet does not have
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
+    """A word of the text, and where it begins."""
+
     text: str
     column: int  # from 1
 
@@ -209,13 +186,13 @@ class _Parser:
                 return self._set(packet, token, message=MESSAGES[packet.protocol][word])
             if word == "for":
                 return self._set(packet, token, quote=self._quote())
-        raise self.fail(token, _choices(packet.protocol), _example(packet.protocol))
+        raise self.fail(token, choices(packet.protocol), example_of(packet.protocol))
 
-    def _numbered(self, packet: SpokenPacket, token: _Token, item: _Number) -> SpokenPacket:
+    def _numbered(self, packet: SpokenPacket, token: _Token, item: NumberItem) -> SpokenPacket:
         example = f"{token.text} {min(item.highest, 1400)}"
         if item.protocols and packet.protocol not in item.protocols:
             raise self.fail(
-                token, f"no `{token.text}`: this protocol has none; {_choices(packet.protocol)}", _example(packet.protocol)
+                token, f"no `{token.text}`: this protocol has none; {choices(packet.protocol)}", example_of(packet.protocol)
             )
         name = "ident" if token.text == "id" and packet.protocol in ICMPS else item.field
         value = self._number(self.take("a number", example), item.highest, example)
@@ -259,7 +236,7 @@ class _Parser:
     def _whole(self, packet: SpokenPacket) -> SpokenPacket:
         """Checks that need the whole packet."""
         if packet.protocol in ICMPS and packet.message is None:
-            raise self.fail(self.peek(), "a message, such as echo-request, or TYPE/CODE", _example(packet.protocol))
+            raise self.fail(self.peek(), "a message, such as echo-request, or TYPE/CODE", example_of(packet.protocol))
         if packet.dont_fragment and packet.version == 6:
             raise self.fail(self.peek(), "no `df`: IPv6 has no such bit", "tcp [2001:db8::1]:40000 > [2001:db8::2]:443 S")
         return packet
@@ -270,24 +247,3 @@ def _host(text: str) -> Host | None:
         return IPv6Address(text) if ":" in text else IPv4Address(text)
     except (AddressValueError, ValueError):
         return None
-
-
-def _choices(protocol: int) -> str:
-    """What may stand behind the endpoints."""
-    own = {
-        TCP: "TCP flags in tcpdump's letters (S, S., ., P., F., R, none), seq, ack, win, ",
-        SCTP: "a chunk such as init or data, ",
-        ICMP: "a message such as echo-request, id, seq, for (…), ",
-        ICMP6: "a message such as echo-request, id, seq, for (…), ",
-        GRE: "key, ",
-    }.get(protocol, "")
-    return f"{own}len, ttl, tos, id, df, frag, iface, vlan or after"
-
-
-def _example(protocol: int) -> str:
-    return {
-        SCTP: "sctp 10.0.0.5:40000 > 198.51.100.7:38412 init",
-        ICMP: "icmp 10.0.0.5 > 198.51.100.7 echo-request id 7 seq 1",
-        ICMP6: "icmp6 2001:db8::1 > 2001:db8::2 echo-request id 7 seq 1",
-        GRE: "gre 10.0.0.5 > 198.51.100.7 key 9 len 100",
-    }.get(protocol, EXAMPLE if protocol == TCP else "udp 10.0.0.5:40000 > 198.51.100.7:53 len 30 ttl 3")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from twinwall.engine import row_wording as rows
 from twinwall.engine import wording as w
 from twinwall.engine.batch import RuleBook
 from twinwall.engine.decision import RejectReply
@@ -152,12 +153,12 @@ class Teller:
 
     def _flow(self, account: Account) -> Iterator[Line]:
         for ended in account.ended:
-            yield Line("flow", f"an older flow ended: {w.ended_words(ended)}")
+            yield Line("flow", f"an older flow ended: {rows.ended_words(ended)}")
         if account.after is None:
             return
         now = int(account.decision["timestamp"])
-        yield Line("flow", f"{w.change_words(account.before, account.after)}; {w.left_words(account.after, now)}")
-        for text in w.status_words(account.after):
+        yield Line("flow", f"{rows.change_words(account.before, account.after)}; {rows.left_words(account.after, now)}")
+        for text in rows.status_words(account.after):
             yield Line("flow", text)
         if int(account.after["verdict"]):
             rule = self.rules.stateful[int(account.after["rule"])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twinwall.conntrack.entry import ST_ASSURED, ST_SEEN_REPLY
+from twinwall.engine import row_wording as rows
 from twinwall.engine import wording as w
 from twinwall.engine.batch import PROTOCOLS
 from twinwall.engine.decision import RejectReply
@@ -60,8 +61,8 @@ def _decision(account: Account) -> Data:
     established = int(decision["established"])
     return {
         "proto": PROTOCOLS[int(record["proto"])] if int(record["version"]) else None,
-        "src": w.endpoint_words(record, "src", "sport") or None,
-        "dst": w.endpoint_words(record, "dst", "dport") or None,
+        "src": rows.endpoint_words(record, "src", "sport") or None,
+        "dst": rows.endpoint_words(record, "dst", "dport") or None,
         "stage": StageName(int(decision["stage"])).name.lower() if decided else None,
         "reason": reason.name.lower() if reason else None,
         "explanation": reason.explanation if reason else None,
@@ -82,7 +83,7 @@ def _flow(account: Account) -> Data | None:
         "flow_id": int(after["flow_id"]),
         "state_before": _state(account.before),
         "state_after": _state(after),
-        "timeout_left": max(0, int(after["deadline"]) - int(account.decision["timestamp"])) / w.NANOSECONDS,
+        "timeout_left": max(0, int(after["deadline"]) - int(account.decision["timestamp"])) / rows.NANOSECONDS,
         "seen_reply": bool(status & ST_SEEN_REPLY),
         "assured": bool(status & ST_ASSURED),
         "verdict": w.FLOW_VERDICTS.get(int(after["verdict"])),
@@ -90,4 +91,4 @@ def _flow(account: Account) -> Data | None:
 
 
 def _state(entry: Row | None) -> str | None:
-    return w.state_words(entry) or None if entry is not None else None
+    return rows.state_words(entry) or None if entry is not None else None
