@@ -324,7 +324,7 @@ def test_what_linux_does_not_step_over_is_the_protocol(protocol, before):
     assert (found["l4"], found["marks"] & MARK_PORTS) == (40 + 8 * len(before), 0)
 
 
-@pytest.mark.parametrize("kind", [0, 43, 44, 60])
+@pytest.mark.parametrize("kind", [0, 43, 44, 51, 60])
 def test_eight_extension_headers_are_followed_and_a_ninth_is_refused(kind):
     assert decoded(chain(*[60] * 7, kind))["dport"] == 443
     assert decoded(chain(*[60] * 8, kind)).reason == Reason.TOO_MANY_EXTENSIONS

@@ -247,7 +247,7 @@ def extensions(packet: Address, end: Address, at: int, protocol: int, stop: int,
             if at > FARTHEST:
                 return Reason.TOO_MANY_EXTENSIONS
     if fragment & FRAG_OFFSET == 0:
-        if protocol == HOP_BY_HOP or protocol == ROUTING or protocol == DESTINATION or protocol == FRAGMENT:
+        if protocol == HOP_BY_HOP or protocol == ROUTING or protocol == DESTINATION or protocol == FRAGMENT or protocol == AH:
             return Reason.TOO_MANY_EXTENSIONS
     if at > stop:
         return Reason.TRUNCATED_EXTENSION
