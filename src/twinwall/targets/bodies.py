@@ -4,24 +4,27 @@ The two differ in four places, and only there:
 
 - `opaque`: nothing on the processor; in eBPF a volatile round trip through the record's scratch word in map memory, after
   which the verifier knows nothing about the value, so that the states of the branches before it merge.
-- table reads (which are known to be constant: nothing writes a table while packets are judged): eBPF masks the index with the (power of two) size of the table, which is the bound the verifier asks for.
+- table reads: eBPF masks the index with the (power of two) size of the table, which is the bound the verifier asks for.
 - `trailing_zeros` is an instruction of the processor, arithmetic in eBPF.
 - `prefetch` and `branchless` exist on the processor only.
+
+Two things are told to LLVM because it cannot know them.  Tables are constant (`invariant.load`): nothing writes one while packets
+are judged.  And addresses are formed as an offset from a base, so that it sees which accesses to one record are apart.
 """
 
 from __future__ import annotations
 
 _LOAD = """
 define i64 @tw_load_u{bits}(i64 %base, i64 %offset) alwaysinline nounwind {{
-  %address = add i64 %base, %offset
-  %pointer = inttoptr i64 %address to ptr
+  %start = inttoptr i64 %base to ptr
+  %pointer = getelementptr i8, ptr %start, i64 %offset
   %value = load i{bits}, ptr %pointer, align 1
   {widen}
   ret i64 %wide
 }}
 define i64 @tw_store_u{bits}(i64 %base, i64 %offset, i64 %value) alwaysinline nounwind {{
-  %address = add i64 %base, %offset
-  %pointer = inttoptr i64 %address to ptr
+  %start = inttoptr i64 %base to ptr
+  %pointer = getelementptr i8, ptr %start, i64 %offset
   {narrow}
   store i{bits} %small, ptr %pointer, align {align}
   ret i64 0
@@ -32,8 +35,8 @@ _TABLE = """
 define i64 @tw_table_{name}(i64 %table, i64 %index) alwaysinline nounwind {{
   %bounded = and i64 %index, {mask}
   %distance = shl i64 %bounded, {shift}
-  %address = add i64 %table, %distance
-  %pointer = inttoptr i64 %address to ptr
+  %start = inttoptr i64 %table to ptr
+  %pointer = getelementptr i8, ptr %start, i64 %distance
   %value = load i{bits}, ptr %pointer, align {align}, !invariant.load !{{}}
   {widen}
   ret i64 %wide
@@ -43,15 +46,15 @@ define i64 @tw_table_{name}(i64 %table, i64 %index) alwaysinline nounwind {{
 _RECORD = """
 define i64 @tw_put(i64 %record, i64 %word, i64 %value) alwaysinline nounwind {
   %distance = shl i64 %word, 3
-  %address = add i64 %record, %distance
-  %pointer = inttoptr i64 %address to ptr
+  %start = inttoptr i64 %record to ptr
+  %pointer = getelementptr i8, ptr %start, i64 %distance
   store i64 %value, ptr %pointer, align 8
   ret i64 0
 }
 define i64 @tw_get(i64 %record, i64 %word) alwaysinline nounwind {
   %distance = shl i64 %word, 3
-  %address = add i64 %record, %distance
-  %pointer = inttoptr i64 %address to ptr
+  %start = inttoptr i64 %record to ptr
+  %pointer = getelementptr i8, ptr %start, i64 %distance
   %value = load i64, ptr %pointer, align 8
   ret i64 %value
 }
@@ -72,8 +75,8 @@ define i64 @tw_branchless(i64 %value) alwaysinline nounwind {
 }
 declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 define i64 @tw_prefetch(i64 %base, i64 %offset) alwaysinline nounwind {
-  %address = add i64 %base, %offset
-  %pointer = inttoptr i64 %address to ptr
+  %start = inttoptr i64 %base to ptr
+  %pointer = getelementptr i8, ptr %start, i64 %offset
   call void @llvm.prefetch.p0(ptr %pointer, i32 0, i32 3, i32 1)
   ret i64 0
 }
