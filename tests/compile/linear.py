@@ -183,9 +183,10 @@ def flow_matches(rule: Rule, record: np.void, flow: Flow | None, side: int, esta
             return False
     bits = flow.bits if flow is not None else set()
     for each in rule.flowbits:
-        found = any(name in bits for name in each.names)
-        if (each.kind is FlowbitKind.ISSET and not found) or (each.kind is FlowbitKind.ISNOTSET and found):
-            return False
+        if each.kind in (FlowbitKind.ISSET, FlowbitKind.ISNOTSET):
+            wanted = each.kind is FlowbitKind.ISSET
+            if not any((name in bits) == wanted for name in each.names):
+                return False
     return True
 
 

@@ -16,7 +16,10 @@ def test_sections_come_in_order_and_end_in_the_reason():
 
 def test_the_handshake_in_sentences():
     world = World("")
-    assert "tracker: SYN in original direction: in NONE it leads to SYN_SENT; the client opens a connection" in world.text(SYN)
+    assert (
+        "tracker: SYN in original direction: the table leads from NONE to SYN_SENT; the client opens a connection"
+        in world.text(SYN)
+    )
     assert "the label is ESTABLISHED, reply direction" in world.text("< S.")
     text = world.text("> .")
     assert "flow: SYN_RECV -> ESTABLISHED; ends in 432000 s if nothing more comes" in text
@@ -49,7 +52,7 @@ def test_conditions_beyond_the_tables():
     rules = """
         alert tcp any any -> any 443 (ttl:<5; sid:1;)
         alert tcp any any -> any 443 (flowbits:isset,a; sid:2;)
-        alert tcp any any -> any 443 (flowbits:isnotset,b|a; flowbits:set,a; sid:3;)
+        alert tcp any any -> any 443 (flowbits:isnotset,b|a; flowbits:set,a; flowbits:set,b; sid:3;)
     """
     text = World(stateful(rules)).text(SYN)
     assert "rule 1 fits the header, but not this condition: TTL 64, not 0-4" in text
@@ -87,7 +90,7 @@ def test_why_the_tracker_calls_a_packet_invalid():
     assert "it belongs to no flow" in world.text("icmp 10.0.0.5 > 198.51.100.7 echo-reply")
     world.say(SYN, "< S.", "> .")
     assert "seq 99999999 ack 5001 lies outside what the other side expects" in world.text("> . seq 99999999")
-    assert "it is invalid; the server does not send this" in world.text("> S.")
+    assert "the table calls it invalid in ESTABLISHED; the server does not send this" in world.text("> S.")
 
 
 def test_fragments():
@@ -129,6 +132,6 @@ def test_a_reset_that_the_endpoint_would_challenge():
     world = World("stateful: {invalid: continue}\n")
     world.say(SYN, "< S.", "> .", "< . len 10", "> .")
     text = world.text("> R seq 4000000000")
-    assert "seq 4000000000" in text
+    assert "refused, because seq 4000000000 is not what the other side expects of a reset" in text
     assert "the label is INVALID" in text
     assert "still ESTABLISHED" in text

@@ -103,3 +103,71 @@ def alert_rules() -> list[str]:
         "tcp any any -> any any (flags:S; flags:!A; ",
     ]
     return [f"alert {body}sid:{sid};)" for sid, body in enumerate(bodies, 1)]
+
+
+WEB = "tcp any any -> any 80"
+ALL = "ip any any -> any any"
+CHECK = f"alert {ALL} (ttl:<255; sid:900;)"  # says which packets rules are asked about at all
+
+# Policies that decide; each is one run.
+POLICIES = {
+    "drop addresses": ["drop ip 10.1.0.0/28 any -> any any (sid:1;)", CHECK],
+    "pass addresses": ["pass ip 10.1.0.0/28 any -> any any (sid:1;)", CHECK],
+    "drop ports": [f"drop {WEB} (sid:1;)", CHECK],
+    "drop answers": ["drop tcp any 80 -> any any (sid:1;)", CHECK],
+    "reject ports": [f"reject {WEB} (sid:1;)", CHECK],
+    "drop UDP": ["drop udp any any -> any 53 (sid:1;)", CHECK],
+    "drop ICMP": ["drop icmp any any -> any any (sid:1;)", CHECK],
+    "drop negated": ["drop tcp !10.1.0.3 any -> !10.9.9.9 any (sid:1;)", CHECK],
+    "pass negated": ["pass tcp !10.1.0.3 any -> any any (sid:1;)", CHECK],
+    "drop both ways": ["drop tcp any any <> any 8080 (sid:1;)", CHECK],
+    "pass before drop": [f"drop {ALL} (sid:1;)", f"pass {WEB} (sid:2;)", CHECK],
+    "pass packets before drop": [f"drop {ALL} (sid:1;)", f"pass {WEB} (flow:to_server; sid:2;)", CHECK],
+    "pass packets before drop packets": [
+        "drop tcp any any -> any any (flow:established; sid:1;)", "pass tcp any any -> any 80 (flow:to_server; sid:2;)", CHECK,
+    ],
+    "drop SYN": ["drop tcp any any -> any any (flags:S; sid:1;)", CHECK],
+    "drop SYN-ACK": ["drop tcp any any -> any any (flags:SA; sid:1;)", CHECK],
+    "drop established": [f"drop {ALL} (flow:established; sid:1;)", CHECK],
+    "drop what is not established": [f"drop {ALL} (flow:not_established; sid:1;)", CHECK],
+    "drop to the client": [f"drop {ALL} (flow:to_client; sid:1;)", CHECK],
+    "drop data": ["drop tcp any any -> any any (dsize:>0; flow:to_server,established; sid:1;)", CHECK],
+    "drop pings": ["drop icmp any any -> any any (itype:8; sid:1;)", CHECK],
+    "drop in silence": [f"drop {WEB} (noalert; sid:1;)", CHECK],
+    "drop and reject": [f"reject {WEB} (sid:1;)", f"drop {WEB} (flags:S; sid:2;)", CHECK],
+    "drop and pass the flow on one packet": [f"drop {WEB} (flags:S; sid:1;)", f"pass {WEB} (sid:2;)", CHECK],
+    "priorities of drops": [f"drop {WEB} (priority:2; sid:1;)", f"drop {WEB} (flags:S; priority:1; sid:2;)", CHECK],
+    "priorities of alerts": [f"alert {ALL} (ttl:64; priority:4; sid:1;)", f"alert {ALL} (ttl:>1; priority:1; sid:2;)", CHECK],
+    "set and test": [
+        f"alert {WEB} (flags:S; flowbits:set,seen; noalert; sid:1;)",
+        "drop tcp any 80 -> any any (flowbits:isset,seen; flow:established; sid:2;)", CHECK,
+    ],
+    "test what is not set": [
+        "alert tcp any any -> any any (dsize:>0; flowbits:set,data; sid:1;)",
+        "alert tcp any any -> any any (flowbits:isnotset,data; flow:established; sid:2;)", CHECK,
+    ],
+    "unset": [
+        "alert tcp any any -> any any (flags:S; flowbits:set,a; sid:1;)",
+        "alert tcp any any -> any any (flags:PA; flowbits:isset,a; flowbits:unset,a; sid:2;)",
+        "alert tcp any any -> any any (flowbits:isset,a; sid:3;)",
+    ],
+    "toggle": [
+        f"alert {ALL} (flowbits:toggle,odd; noalert; sid:1;)", f"alert {ALL} (flowbits:isset,odd; sid:2;)",
+        f"drop {ALL} (flowbits:isnotset,odd; dsize:0; sid:3;)",
+    ],
+    "one of two bits": [
+        "alert tcp any any -> any any (flags:S; flowbits:set,a; sid:1;)",
+        "alert udp any any -> any any (flowbits:set,b; sid:2;)",
+        f"alert {ALL} (flowbits:isset,a|b; sid:3;)", f"alert {ALL} (flowbits:isnotset,a|b; sid:4;)",
+    ],
+    "bits behind a pass": [
+        "pass tcp any any -> any any (flags:S; sid:1;)", "alert tcp any any -> any any (flags:S; flowbits:set,a; sid:2;)",
+        "alert tcp any any -> any any (flowbits:isset,a; sid:3;)",
+    ],
+    "chained bits": [
+        "alert tcp any any -> any any (flags:S; flowbits:set,one; sid:3;)",
+        "alert tcp any any -> any any (flags:SA; flowbits:isset,one; flowbits:set,two; sid:2;)",
+        "drop tcp any any -> any any (flowbits:isset,two; dsize:>0; sid:1;)",
+    ],
+    "many matches": [f"alert {ALL} (ttl:<255; priority:{1 + sid % 3}; sid:{sid};)" for sid in range(1, 21)],
+}  # fmt: skip

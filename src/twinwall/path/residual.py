@@ -60,8 +60,7 @@ def holds(rules: Address, record: Address, entry: Address, program: int) -> int:
                 note(record, TraceEvent.TEST_FAILED, head)
                 return 0
         else:
-            found = any_bit(rules, entry, at, count)
-            if found != (1 if operation == OP_ISSET else 0):
+            if any_bit(rules, entry, at, count, 1 if operation == OP_ISSET else 0) == 0:
                 note(record, TraceEvent.FLOWBIT_FAILED, head & MASK32 | (table_at(rules, at + 1) << 32))
                 return 0
         at += count + 1
@@ -86,13 +85,13 @@ def in_ranges(rules: Address, record: Address, at: int, head: int) -> int:
     return inside ^ ((head >> 16) & 1)
 
 
-def any_bit(rules: Address, entry: Address, at: int, count: int) -> int:
-    """1 if one of the program's next `count` flowbits is set."""
+def any_bit(rules: Address, entry: Address, at: int, count: int, wanted: int) -> int:
+    """1 if one of the program's next `count` flowbits is set (`wanted` 0: is not set)."""
     number = 0
     while number < count:
         number += 1
         bit = table_at(rules, at + number)
-        if (get(entry, E_BITS + (bit >> 6)) >> (bit & 63)) & 1:
+        if (get(entry, E_BITS + (bit >> 6)) >> (bit & 63)) & 1 == wanted:
             return 1
     return 0
 

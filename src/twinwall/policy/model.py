@@ -124,7 +124,7 @@ class FlowbitKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FlowbitOption:
-    """One `flowbits:` keyword; several names are alternatives (`a|b`, tests only)."""
+    """One `flowbits:` keyword; several names are alternatives (`a|b`, tests only; `isnotset,a|b`: one of them is not set)."""
 
     kind: FlowbitKind
     names: tuple[str, ...]
