@@ -6,10 +6,10 @@ addresses of its own, stay below the bound; both stages then take some 1.3 GB to
 
 from __future__ import annotations
 
+from twinwall.policy.codes import Code
 from twinwall.policy.diagnostic import Diagnostic, PolicyError, Severity
 from twinwall.policy.model import Rule
 
-CODE = "too-many-rules"
 MOST_ENTRIES = 1 << 20
 MOST_CELLS = 40_000_000  # cells x blocks of 512 entries, of one field
 
@@ -34,4 +34,4 @@ def refusal(error: TooLargeError, stage: str, rules: tuple[Rule, ...]) -> Policy
     """The diagnostic for a stage that is too large."""
     message = f"the {stage} stage is too large: {error}"
     hint = "join rules that differ in one address or port only into one rule with a list"
-    return PolicyError((Diagnostic(Severity.ERROR, CODE, message, rules[0].span, hint),))
+    return PolicyError((Diagnostic(Severity.ERROR, Code.TOO_MANY_RULES, message, rules[0].span, hint),))

@@ -54,6 +54,8 @@ class Code(StrEnum):
     )
     MISSING_KEY = "missing-key", "A key that every policy file has is not there."
     ORDER_DEFAULT = "order-default", "Default actions exist in strict order only, and not every pair of them goes together."
+    # Compiling.
+    TOO_MANY_RULES = "too-many-rules", "A stage has more rules, or more different address ranges, than fit into memory."
     # What `lint` notices.
     ASYMMETRIC = "asymmetric", "A stateless pass or forward rule has no mirror for the packets that come back."
     SHADOWING_FLOW = (
