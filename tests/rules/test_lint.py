@@ -53,3 +53,9 @@ IP_ONLY = "pass tcp any any -> any 80 (sid:2;)"
 )
 def test_stateful(rules, order, expected):
     assert codes("stateful", *rules, order=order) == expected
+
+
+@pytest.mark.parametrize("order", ["strict", "action"])
+@pytest.mark.parametrize(("option", "expected"), [("only_stream", [Code.STREAM_ONLY]), ("no_stream", []), ("established", [])])
+def test_a_rule_for_reassembled_data_never_matches_a_packet(order, option, expected):
+    assert codes("stateful", f"alert tcp any any -> any any (flow:to_server,{option}; sid:1;)", order=order) == expected

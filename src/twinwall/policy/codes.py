@@ -63,6 +63,10 @@ class Code(StrEnum):
         "In strict order, a rule on addresses and ports alone decides a flow before a later rule can look into it.",
     )
     FLAGS_ONE_WAY = "flags-one-way", "A stateless pass or forward rule asks for TCP flags that the replies do not have."
+    STREAM_ONLY = (
+        "stream-only",
+        "The rule asks for reassembled data only (`flow:only_stream`); rules are asked about packets, so it never matches.",
+    )
 
     meaning: str
 

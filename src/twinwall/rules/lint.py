@@ -12,8 +12,8 @@ Mirrorable = tuple[frozenset[int] | None, object, object, object, object]
 
 
 def lint(policy: Policy) -> tuple[Diagnostic, ...]:
-    """Every warning, stateless stage first, in the order of the rules."""
-    return (*_stateless(policy.stateless.rules), *_stateful(policy))
+    """Every warning, stateless stage first, of each kind in the order of the rules."""
+    return (*_stateless(policy.stateless.rules), *_streams(policy.stateful.rules), *_stateful(policy))
 
 
 def _warning(rule: Rule, code: Code, message: str, hint: str) -> Diagnostic:
@@ -40,6 +40,14 @@ def _shape(rule: Rule) -> Mirrorable:
 
 def _mirror(rule: Rule) -> Mirrorable:
     return (rule.protocols, rule.destination, rule.destination_ports, rule.source, rule.source_ports)
+
+
+def _streams(rules: tuple[Rule, ...]) -> Iterator[Diagnostic]:
+    """Rules for reassembled data: what is judged are packets."""
+    for rule in rules:
+        if rule.flow is not None and rule.flow.stream:
+            message = f"rule {rule.sid} asks for reassembled data, but rules are asked about packets: it never matches"
+            yield _warning(rule, Code.STREAM_ONLY, message, "leave `only_stream` out")
 
 
 def _stateful(policy: Policy) -> Iterator[Diagnostic]:
