@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as ListOf
 from itertools import chain
+from os import PathLike, fspath
 
 from twinwall.policy.codes import Code
 from twinwall.policy.diagnostic import Diagnostic, PolicyError, Severity, Span
@@ -47,17 +48,18 @@ NUMBERS = {"tcp_max_retrans": (0, 255), "connections": (1, 1 << 26), "datagrams"
 SWITCHES = ("tcp_loose", "tcp_be_liberal", "tcp_ignore_invalid_rst")
 
 
-def load_policy(path: str) -> Policy:
+def load_policy(path: str | PathLike[str]) -> Policy:
     """The policy in the file `path` (YAML, or a `.rules` file of stateful rules).  Raises `PolicyError` with every mistake."""
-    folder = Folder(path)
+    name = fspath(path)
+    folder = Folder(name)
     try:
         text = folder.open_file(folder.name)
     except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError((unreadable(path, error),)) from None
-    if path.endswith(".rules"):
-        policy, diagnostics = read_rules_text(text, path)
+        raise PolicyError((unreadable(name, error),)) from None
+    if name.endswith(".rules"):
+        policy, diagnostics = read_rules_text(text, name)
     else:
-        policy, diagnostics = read_policy_text(text, path, folder.open_file, folder.find_files)
+        policy, diagnostics = read_policy_text(text, name, folder.open_file, folder.find_files)
     if policy is None:
         raise PolicyError(diagnostics)
     return policy
