@@ -117,10 +117,12 @@ def tcp_step_words(step: int) -> str:
     name = {SegmentKind.SYNACK: "SYN-ACK", SegmentKind.NONE: "segment without flags"}.get(
         SegmentKind(kind), SegmentKind(kind).name
     )
-    leads = {TcpState.INVALID: "is invalid", TcpState.IGNORE: "passes and changes nothing"}
-    led = leads.get(TcpState(state), f"leads to {TcpState(state).name}")
-    side = Direction(direction).name.lower()
-    return f"{name} in {side} direction: in {TcpState(old).name} it {led}; {cell.reason}"
+    side, was = Direction(direction).name.lower(), TcpState(old).name
+    says = {
+        TcpState.INVALID: f"the table calls it invalid in {was}",
+        TcpState.IGNORE: f"the table lets it pass in {was} and keeps the state",
+    }.get(TcpState(state), f"the table leads from {was} to {TcpState(state).name}")
+    return f"{name} in {side} direction: {says}; {cell.reason}"
 
 
 def reason_words(reason: int) -> str:
