@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
@@ -68,12 +69,13 @@ def replay(
     paths = [captures] if isinstance(captures, str | PathLike) else list(captures)
     engine = Engine(policy, compile_policy(policy), NativeMachine(announce), settings)
     problem: CaptureError | None = None
-    try:
-        for frames in open_captures([str(path) for path in paths], framer=native_framer()):
-            engine.feed(frames)
-            yield engine.take()
-    except CaptureError as error:
-        problem = error
+    with closing(open_captures([str(path) for path in paths], framer=native_framer(announce))) as capture:
+        try:
+            for frames in capture:
+                engine.feed(frames)
+                yield engine.take()
+        except CaptureError as error:
+            problem = error
     engine.finish()
     yield engine.take()
     if problem is not None:

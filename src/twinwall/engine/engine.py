@@ -118,7 +118,12 @@ class Engine:
         )  # fmt: skip
 
     def feed(self, batch: Frames) -> None:
-        """Decide the packets of a batch.  It must stay valid until its decisions are taken, if decisions are kept."""
+        """Decide the packets of a batch.  It must stay valid until its decisions are taken, if decisions are kept.
+
+        Raises ValueError where decisions are kept and so many were not taken that these would overwrite them.
+        """
+        if self.keep and self.packets + len(batch.frames) - self._emitted > RING:
+            raise ValueError(f"{self.packets - self._emitted:,} decisions are not taken; the ring has room for {RING:,}")
         for start in range(0, len(batch.frames), BATCH):
             self._feed_some(batch, batch.frames[start : start + BATCH])
 
