@@ -6,8 +6,8 @@ import struct
 
 import numpy as np
 import pytest
-from dialogue import Dialogue, Piece
 
+from tests.stream.dialogue import Dialogue, Piece
 from twinwall.path.decode import decode
 from twinwall.path.layout import (
     LINK_RAW,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from dialogue import Dialogue, Piece, internet_checksum, outcomes
 
+from tests.stream.dialogue import Dialogue, Piece, internet_checksum, outcomes
 from twinwall.path.reason import Reason
 from twinwall.policy.model import Overlap, Timeout
 

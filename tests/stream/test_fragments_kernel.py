@@ -15,7 +15,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from dialogue import Dialogue, Piece
+
+from tests.stream.dialogue import Dialogue, Piece
 
 pytestmark = pytest.mark.kernel
 

@@ -6,8 +6,8 @@ import random
 
 import numpy as np
 import pytest
-from dialogue import LINK, SECOND, Piece, record_of
 
+from tests.stream.dialogue import LINK, SECOND, Piece, record_of
 from twinwall.path.checksum import verify
 from twinwall.path.primitives import Pointer
 from twinwall.policy.model import Overlap, Tracking

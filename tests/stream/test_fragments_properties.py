@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from dialogue import Dialogue, Piece, internet_checksum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.stream.dialogue import Dialogue, Piece, internet_checksum
 from twinwall.policy.model import Overlap
 
 V6 = {"source": "2001:db8::1", "destination": "2001:db8::2"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from dialogue import Dialogue, Piece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.stream.dialogue import Dialogue, Piece
 from twinwall.policy.model import Overlap
 
 # Novak 2005, figures 2 and 3 (the sequence is Paxson and Shankar's): unit, units, last; six pieces filled with their number.

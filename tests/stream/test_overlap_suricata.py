@@ -12,8 +12,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from dialogue import Dialogue, Piece
 
+from tests.stream.dialogue import Dialogue, Piece
 from twinwall.policy.model import Overlap
 
 VERSION = "7.0.10"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from dialogue import Dialogue, Piece
 
+from tests.stream.dialogue import Dialogue, Piece
 from twinwall.path.primitives import Pointer
 from twinwall.path.reason import Reason
 from twinwall.policy.model import Tracking

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from dialogue import Dialogue, Piece, outcomes
 
+from tests.stream.dialogue import Dialogue, Piece, outcomes
 from twinwall.policy.model import Overlap
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from dialogue import Dialogue, Piece
 
+from tests.stream.dialogue import Dialogue, Piece
 from twinwall.path.layout import W_DST_HI, W_DST_LO, W_SRC_HI, W_SRC_LO
 from twinwall.path.primitives import Pointer
 from twinwall.policy.model import Tracking
