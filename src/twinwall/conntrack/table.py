@@ -91,6 +91,11 @@ class ConnectionTable:
         """How many entries live, expired ones that nothing has met yet included."""
         return int(self.words[h.H_LIVE])
 
+    @property
+    def used(self) -> int:
+        """How many places were ever used."""
+        return int(self.words[h.H_UNUSED])
+
     def entries(self) -> NDArray[np.void]:
         """All places that were ever used, live or free, as an `ENTRY` array: index 0 is entry 1."""
         start = int(self.words[h.H_ENTRIES]) // 8

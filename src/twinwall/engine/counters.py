@@ -70,14 +70,13 @@ class Counters:
         return self._desk[start : start + 2 * rules].reshape(-1, 2)
 
     def add_ended(self, flows: NDArray[np.void]) -> None:
-        """Count flows that ended."""
-        if not len(flows):
-            return
-        replied = (flows["status"] & ST_SEEN_REPLY != 0).astype(np.int64)
-        keys = flows["proto"].astype(np.int64) << 16 | flows["state"].astype(np.int64) << 8 | replied
-        for key, count in zip(*np.unique(keys, return_counts=True), strict=True):
-            kind = FlowKind(int(key) >> 16, int(key) >> 8 & 0xFF, bool(int(key) & 1))
-            self.flows[kind] = self.flows.get(kind, 0) + int(count)
+        """Count flows that ended (`ENTRY` rows)."""
+        replied = (flows["status"] & ST_SEEN_REPLY != 0).astype(np.intp)
+        keys = flows["proto"].astype(np.intp) << 9 | flows["state"].astype(np.intp) << 1 | replied
+        counts = np.bincount(keys)
+        for key in np.flatnonzero(counts).tolist():
+            kind = FlowKind(key >> 9, key >> 1 & 0xFF, bool(key & 1))
+            self.flows[kind] = self.flows.get(kind, 0) + int(counts[key])
 
     def dropped_talkers(self, most: int) -> tuple[Talker, ...]:
         """The sources of the most dropped packets, ties in the order of their addresses."""

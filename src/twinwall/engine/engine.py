@@ -33,7 +33,8 @@ RING = 1 << 17  # packets whose decisions can be under way at once
 BATCH = 1 << 14  # frames decided at a time
 HELD_BYTES = 64 << 20  # capture buffers kept for packets that wait for their datagram
 ALERT_ROOM = 1 << 16
-SWEEP = BATCH // 2  # entries looked at for expiry after each batch
+SWEEP_PERIOD = 20 * 10**9  # nanoseconds of the capture's time in which all entries are looked at for expiry ...
+LARGEST_SWEEP = 4 * BATCH  # ... but no more of them after one batch
 
 _EXCEPTIONS = {
     Exceptional.DROP: d.EXCEPT_DROP,
@@ -92,7 +93,7 @@ class Engine:
         self.keep = keep
         self.packets = 0  # decided or waiting so far
         self._stateless = compiled.stateless.words
-        self._stateful = compiled.stateful.words
+        self._stateful = compiled.stateful.words.copy()  # it has scratch words, which are this engine's own
         self.records: NDArray[np.void] = np.zeros(RING, RECORD)
         self.decisions: NDArray[np.void] = np.zeros(RING, DECISION)
         self.connections = ConnectionTable(policy.tracking, compiled.flowbit_words, settings.key, 8 * BATCH)
@@ -105,6 +106,7 @@ class Engine:
         self.use(machine)
         self._held: list[_Held] = []
         self._emitted = 0  # packets handed out
+        self._swept = 0  # the capture's time at the last sweep
         self._alerts_due: list[NDArray[np.void]] = []
         self._flows_due: list[NDArray[np.void]] = []
 
@@ -144,8 +146,14 @@ class Engine:
             self._drain_alerts()
         self.packets += len(frames)
         self.machine.call("give_up", records, decisions, fragments, desk, int(self.desk[d.D_CLOCK]))
-        self.machine.call("sweep", connections, int(self.desk[d.D_CLOCK]), SWEEP)
+        self.machine.call("sweep", connections, int(self.desk[d.D_CLOCK]), self._sweep_budget())
         self._drain_flows()
+
+    def _sweep_budget(self) -> int:
+        """How many entries to look at now, for all of them to be looked at once in `SWEEP_PERIOD`."""
+        clock = int(self.desk[d.D_CLOCK])
+        passed, self._swept = max(0, clock - self._swept) if self._swept else 0, clock
+        return min(LARGEST_SWEEP, self.connections.used * passed // SWEEP_PERIOD + 1)
 
     def take(self) -> DecisionBatch:
         """What is decided and not yet handed out, in packet order, with the flows that ended meanwhile; perhaps nothing."""
@@ -167,10 +175,14 @@ class Engine:
         """The capture is over: fragments that still wait are given up, and live flows end."""
         while int(self.desk[d.D_PENDING]) and self._force():
             pass
-        live = self.connections.live()
-        live["end_reason"] = END_SHUTDOWN
-        self.counters.add_ended(live)
-        self._flows_due.append(live)
+        if self.keep:
+            live = self.connections.live()
+            live["end_reason"] = END_SHUTDOWN
+            self._flows_due.append(live)
+            self.counters.add_ended(live)
+        else:
+            entries = self.connections.entries()
+            self.counters.add_ended(entries[["proto", "state", "status"]][entries["flow_id"] != 0])
 
     def _oldest(self) -> int:
         """The first packet that waits for its datagram."""
