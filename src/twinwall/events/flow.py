@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from twinwall.conntrack.entry import END_EVICTED, END_REPLACED, END_SHUTDOWN, END_TIMEOUT, ST_SEEN_REPLY
+from twinwall.conntrack.entry import END_EVICTED, END_REPLACED, END_RESET, END_SHUTDOWN, END_TIMEOUT, ST_SEEN_REPLY
 from twinwall.conntrack.tcp import TcpState
 from twinwall.events.address import eve_address
 from twinwall.events.packet import WITH_PORTS, JsonObject
@@ -44,7 +44,13 @@ TCP_STATES: dict[int, tuple[str, FlowState]] = {
 }
 CLIENT_CLOSED = {"fin_wait1": "close_wait", "fin_wait2": "close_wait"}
 SESSION_STATES = tuple(dict.fromkeys([name for name, _ in TCP_STATES.values()] + list(CLIENT_CLOSED.values())))
-END_REASONS = {END_TIMEOUT: "timeout", END_REPLACED: "tcp_reuse", END_EVICTED: "forced", END_SHUTDOWN: "shutdown"}
+END_REASONS = {
+    END_TIMEOUT: "timeout",
+    END_REPLACED: "tcp_reuse",
+    END_EVICTED: "forced",
+    END_SHUTDOWN: "shutdown",
+    END_RESET: "timeout",  # Suricata has no word of its own: a reset session ends when its flow is next looked at
+}
 FLOW_ACTIONS = {FLOW_PASS: "pass", FLOW_DROP: "drop", FLOW_REJECT: "drop"}
 TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")  # by bit
 FLAG_ORDER = ("syn", "fin", "rst", "psh", "ack", "urg", "ecn", "cwr")  # as records list them
