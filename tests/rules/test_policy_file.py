@@ -238,3 +238,14 @@ def test_load_policy_says_what_is_wrong_with_a_file(tmp_path, content, place):
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == Code.FILE_UNREADABLE
     assert str(diagnostic.span) == f"{path}{place}"
+
+
+@pytest.mark.parametrize(
+    "start", [b"\xd4\xc3\xb2\xa1\x02\x00", b"\n\r\r\n\x1c\x00\x00\x00\x4d\x3c\x2b\x1a\x01\x00\x00\x00\xff", b"\x1f\x8b\x08"]
+)
+def test_a_capture_in_the_place_of_the_policy_is_recognised(tmp_path, start):
+    path = tmp_path / "traffic.pcap"
+    path.write_bytes(start)
+    with pytest.raises(PolicyError) as caught:
+        load_policy(path)
+    assert "capture" in caught.value.diagnostics[0].hint

@@ -42,6 +42,9 @@ OpenFile = Callable[[str], str]  # the text of a file named in the policy; raise
 FindFiles = Callable[[str], ListOf[str]]  # the files that a pattern matches, in order
 
 VERSION = "1"
+# How captures and compressed files begin: pcap in its four forms, pcapng, gzip, zstd, xz.
+CAPTURES = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1", b"\x0a\x0d\x0d\x0a",
+            b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ")  # fmt: skip
 VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 FATES = (Action.PASS, Action.DROP, Action.FORWARD)
 NUMBERS = {"tcp_max_retrans": (0, 255), "connections": (1, 1 << 26), "datagrams": (1, 65535)}
@@ -94,7 +97,9 @@ def unreadable(file: str, error: OSError | UnicodeDecodeError) -> Diagnostic:
         before = error.object[: error.start]
         line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
         message, span = f"byte 0x{error.object[error.start]:02x} is not UTF-8 text", Span(file, line, column)
-        return Diagnostic(Severity.ERROR, Code.FILE_UNREADABLE, message, span, "save the file as UTF-8")
+        capture = error.object.startswith(CAPTURES)
+        hint = "this looks like a capture; the policy is named before it" if capture else "save the file as UTF-8"
+        return Diagnostic(Severity.ERROR, Code.FILE_UNREADABLE, message, span, hint)
     return Diagnostic(
         Severity.ERROR, Code.FILE_UNREADABLE, f"cannot read the file: {error.strerror or error}", Span(file, 1, 1)
     )

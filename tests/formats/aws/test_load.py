@@ -66,8 +66,17 @@ def test_what_cannot_be_read_does_not_hide_other_mistakes(tmp_path):
     assert mistakes([missing, bad]) == [("aws-unreadable", str(missing)), ("aws-standard-action", str(bad))]
 
 
-def test_an_empty_folder_holds_no_policy(tmp_path):
-    assert [code for code, _ in mistakes([tmp_path])] == ["aws-no-policy"]
+def test_a_folder_without_json_is_named_and_the_hint_says_what_a_folder_means(tmp_path):
+    (tmp_path / "policy.yaml").write_text("twinwall: 1")
+    with pytest.raises(PolicyError) as caught:
+        load_aws([tmp_path], AwsOptions())
+    (only,) = caught.value.diagnostics
+    assert (only.code, only.span.file) == ("aws-no-policy", str(tmp_path))
+    assert "YAML" in only.hint
+
+
+def test_a_file_that_is_not_there_is_one_mistake(tmp_path):
+    assert mistakes([tmp_path / "missing.json"]) == [("aws-unreadable", str(tmp_path / "missing.json"))]
 
 
 def test_a_file_beyond_any_export(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from twinwall.formats.aws.codes import Code
@@ -11,6 +11,7 @@ from twinwall.formats.aws.reader import AwsReading, examine_aws
 from twinwall.policy.diagnostic import Diagnostic, PolicyError, Severity, Span
 
 MAX_FILE = 64 * 1024 * 1024  # a rule group of 2 MB with every character escaped is below 13 MB
+EMPTY_FOLDER = "a folder is read as an AWS export; a YAML policy or a .rules file is named itself"
 
 
 def load_aws(paths: Sequence[Path], options: AwsOptions) -> AwsReading:
@@ -19,6 +20,8 @@ def load_aws(paths: Sequence[Path], options: AwsOptions) -> AwsReading:
     Raises `PolicyError` with every diagnostic if any of them is an error; warnings come back in the reading.
     """
     files, unreadable = read_export_files(paths)
+    if unreadable and not files:
+        raise PolicyError(tuple(unreadable))
     reading = examine_aws(files, options)
     diagnostics = (*unreadable, *reading.diagnostics)
     if any(each.severity is Severity.ERROR for each in diagnostics):
@@ -32,7 +35,12 @@ def read_export_files(paths: Sequence[Path]) -> tuple[list[tuple[str, str]], lis
     problems: list[Diagnostic] = []
     for path in paths:
         try:
-            for each in _expand(path):
+            members = _expand(path)
+            if not members:
+                problems.append(
+                    Code.NO_POLICY.diagnostic(Span(str(path), 1, 1), "the folder holds no .json file", EMPTY_FOLDER)
+                )
+            for each in members:
                 text = _read(each, problems)
                 if text is not None:
                     files.append((str(each), text))
@@ -42,11 +50,10 @@ def read_export_files(paths: Sequence[Path]) -> tuple[list[tuple[str, str]], lis
     return files, problems
 
 
-def _expand(path: Path) -> Iterator[Path]:
+def _expand(path: Path) -> list[Path]:
     if path.is_dir():
-        yield from sorted(each for each in path.iterdir() if each.suffix.lower() == ".json" and each.is_file())
-    else:
-        yield path
+        return sorted(each for each in path.iterdir() if each.suffix.lower() == ".json" and each.is_file())
+    return [path]
 
 
 def _read(path: Path, problems: list[Diagnostic]) -> str | None:
