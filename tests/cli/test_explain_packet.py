@@ -43,7 +43,7 @@ def test_a_packet_in_the_middle(tmp_path, policy, capsys):
     assert twinwall("replay", policy, path, "--explain", 3) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("packet 3\n")
-    assert "ACK in original direction: the table leads from SYN_RECV to ESTABLISHED" in printed
+    assert "ACK in original direction: the table leads from SYN_RECV to ESTABLISHED" in " ".join(printed.split())
     assert 'pass by stateful rule 100 "web"' in printed
 
 
