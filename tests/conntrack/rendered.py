@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from twinwall.conntrack import sctp, tcp
+from twinwall.conntrack.protocols import sctp, tcp
 from twinwall.path.reason import Direction
 from twinwall.policy.model import Timeout
 

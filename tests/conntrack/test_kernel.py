@@ -17,8 +17,8 @@ from tests.oracle.kernel import KernelOracle, Listed, why_unavailable
 from twinwall.capture.error import CaptureError
 from twinwall.capture.reader import open_captures
 from twinwall.conntrack.entry import ST_ASSURED, ST_SEEN_REPLY
-from twinwall.conntrack.sctp import SctpState
-from twinwall.conntrack.tcp import TcpState
+from twinwall.conntrack.protocols.sctp import SctpState
+from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.path.decode import decode
 from twinwall.path.layout import MARK_FRAGMENT, RECORD
 from twinwall.path.primitives import Pointer

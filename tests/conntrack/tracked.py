@@ -8,8 +8,8 @@ import numpy as np
 
 from twinwall.conntrack.chains import entry_at, sweep
 from twinwall.conntrack.entry import ST_ASSURED, ST_SEEN_REPLY
+from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.conntrack.table import ConnectionTable
-from twinwall.conntrack.tcp import TcpState
 from twinwall.conntrack.tracker import settle, track
 from twinwall.path.decode import decode
 from twinwall.path.flow_state import TRACK_FRESH

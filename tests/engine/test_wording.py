@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from twinwall.conntrack.tcp import TABLE
+from twinwall.conntrack.protocols.tcp import TABLE
 from twinwall.engine import wording as w
 from twinwall.engine.decision import RejectReply
 from twinwall.path.flow_state import TRACK_FRESH, TRACK_MIDSTREAM

@@ -10,7 +10,7 @@ import numpy as np
 from tests.events.batches import rows, rule
 from tests.events.frames import between, ethernet, icmp, moment, tcp, udp
 from twinwall.conntrack.entry import END_SHUTDOWN, ENTRY, ST_SEEN_REPLY
-from twinwall.conntrack.tcp import TcpState
+from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.engine.batch import DecisionBatch, RuleBook
 from twinwall.path.decode import decode
 from twinwall.path.layout import ALERT, DECISION, FRAME, NO_RULE, RECORD, RECORD_BYTES

@@ -4,7 +4,7 @@ import pytest
 
 from tests.events.batches import START, batch
 from twinwall.conntrack.entry import END_EVICTED, END_REPLACED, END_RESET, END_SHUTDOWN, END_TIMEOUT, ST_SEEN_REPLY
-from twinwall.conntrack.tcp import TcpState
+from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.events.flow import flow_record, flow_state, netflow_records
 from twinwall.events.rows import flow_rows
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from tests.events.batches import START, rule
-from twinwall.conntrack.tcp import TcpState
+from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.engine import desk as d
 from twinwall.engine.batch import RuleBook
 from twinwall.engine.counters import Counters, FlowKind, empty_desk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twinwall.conntrack.entry import E_KEY, E_O_PACKETS, E_R_PACKETS
 from twinwall.conntrack.header import H_INVALID
-from twinwall.conntrack.tcp import TcpState
+from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.path.flow_state import TRACK_ESTABLISHED
 from twinwall.path.layout import ACK, FIN, RST, SYN, TCP, W_KEY, W_PLACE
 from twinwall.path.primitives import Address, get, put

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from twinwall.conntrack.entry import E_DEADLINE, E_KEY
-from twinwall.conntrack.generic import step_generic
-from twinwall.conntrack.gre import step_gre
 from twinwall.conntrack.header import H_LOOSE, H_UDP, H_UDP_STREAM, H_UDPLITE, H_UDPLITE_STREAM
-from twinwall.conntrack.icmp import asks, icmp_timeout
-from twinwall.conntrack.outcome import PASSED
-from twinwall.conntrack.sctp_step import begin_sctp, step_sctp
-from twinwall.conntrack.tcp import TcpState
-from twinwall.conntrack.tcp_step import NO_KIND, begin_tcp, next_state, segment_kind, step_tcp
-from twinwall.conntrack.udp import begin_udp, step_udp
+from twinwall.conntrack.protocols.generic import step_generic
+from twinwall.conntrack.protocols.gre import step_gre
+from twinwall.conntrack.protocols.icmp import asks, icmp_timeout
+from twinwall.conntrack.protocols.outcome import PASSED
+from twinwall.conntrack.protocols.sctp_step import begin_sctp, step_sctp
+from twinwall.conntrack.protocols.tcp import TcpState
+from twinwall.conntrack.protocols.tcp_step import NO_KIND, begin_tcp, next_state, segment_kind, step_tcp
+from twinwall.conntrack.protocols.udp import begin_udp, step_udp
 from twinwall.path.layout import GRE, ICMP, ICMP6, SCTP, TCP, UDP, UDPLITE, W_HEADER
 from twinwall.path.primitives import Address, get, put
 

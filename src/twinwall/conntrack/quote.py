@@ -7,8 +7,8 @@ checked: what counts is whether the tuple is one of a connection we know.
 
 from __future__ import annotations
 
-from twinwall.conntrack.gre import NO_TUPLE, gre_ports
 from twinwall.conntrack.header import H_TUPLE
+from twinwall.conntrack.protocols.gre import NO_TUPLE, gre_ports
 from twinwall.path.layout import AH, GRE, ICMP, ICMP6, SCTP, TCP, UDP, UDPLITE, W_DST_HI, W_DST_LO, W_SRC_HI, W_SRC_LO
 from twinwall.path.primitives import Address, load_u8, put
 from twinwall.path.wire import be16, be32, be64

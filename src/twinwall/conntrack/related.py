@@ -9,8 +9,8 @@ from __future__ import annotations
 from twinwall.conntrack.chains import entry_at, find
 from twinwall.conntrack.entry import E_STATUS, ST_REVERSED, ST_UNCONFIRMED
 from twinwall.conntrack.header import H_TUPLE
-from twinwall.conntrack.icmp import REDIRECT6
 from twinwall.conntrack.label import established_entry, pack, refuse
+from twinwall.conntrack.protocols.icmp import REDIRECT6
 from twinwall.conntrack.quote import NO_KEY, quoted_tuple
 from twinwall.conntrack.tuples import hash_tuple, reverse_key, without_call
 from twinwall.path.flow_state import TRACK_QUOTE, TRACK_TO_CLIENT

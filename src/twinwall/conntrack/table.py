@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twinwall.conntrack import header as h
-from twinwall.conntrack import sctp
 from twinwall.conntrack.entry import ENTRY, ENTRY_BYTES
-from twinwall.conntrack.sctp import SctpState
-from twinwall.conntrack.tcp import TcpState, compile_kinds, compile_rows
+from twinwall.conntrack.protocols import sctp
+from twinwall.conntrack.protocols.sctp import SctpState
+from twinwall.conntrack.protocols.tcp import TcpState, compile_kinds, compile_rows
 from twinwall.path.primitives import Pointer
 from twinwall.policy.model import Timeout
 

@@ -23,18 +23,18 @@ from twinwall.conntrack.entry import (
     ST_SEEN_REPLY,
     ST_UNCONFIRMED,
 )
-from twinwall.conntrack.gre import NO_TUPLE, gre_ports
 from twinwall.conntrack.header import H_FLOW_SEED, H_FLOWS, H_FULL
-from twinwall.conntrack.icmp import is_housekeeping, quotes
 from twinwall.conntrack.label import established_packet, pack, refuse
 from twinwall.conntrack.machine import begin_machine, may_begin, needs_transport, step_machine
-from twinwall.conntrack.outcome import REFUSED, REOPENED
+from twinwall.conntrack.protocols.gre import NO_TUPLE, gre_ports
+from twinwall.conntrack.protocols.icmp import is_housekeeping, quotes
+from twinwall.conntrack.protocols.outcome import REFUSED, REOPENED
+from twinwall.conntrack.protocols.tcp import SegmentKind
+from twinwall.conntrack.protocols.tcp_step import NO_KIND, segment_kind
+from twinwall.conntrack.protocols.udp import udplite_checksum
 from twinwall.conntrack.record import NO_TTL_YET, count_packet
 from twinwall.conntrack.related import track_error
-from twinwall.conntrack.tcp import SegmentKind
-from twinwall.conntrack.tcp_step import NO_KIND, segment_kind
 from twinwall.conntrack.tuples import forward_key, hash_record, reverse_key
-from twinwall.conntrack.udp import udplite_checksum
 from twinwall.path.flow_state import TRACK_FRESH, TRACK_FULL, TRACK_MIDSTREAM, TRACK_TO_CLIENT
 from twinwall.path.layout import (
     GRE,

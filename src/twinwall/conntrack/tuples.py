@@ -8,7 +8,7 @@ of the second; protocols without ports have zeros.
 from __future__ import annotations
 
 from twinwall.conntrack.header import H_KEY0, H_KEY1, H_MESSAGE
-from twinwall.conntrack.icmp import icmp_key, inverse_icmp_key
+from twinwall.conntrack.protocols.icmp import icmp_key, inverse_icmp_key
 from twinwall.conntrack.siphash import siphash13
 from twinwall.path.layout import GRE, ICMP, ICMP6, SCTP, TCP, UDP, UDPLITE, W_DST_HI, W_DST_LO, W_KEY, W_SRC_HI, W_SRC_LO
 from twinwall.path.primitives import Address, get, put

@@ -14,8 +14,8 @@ from twinwall.conntrack.entry import (
     ST_SEEN_REPLY,
     ST_UNCONFIRMED,
 )
-from twinwall.conntrack.sctp import SctpState
-from twinwall.conntrack.tcp import TcpState
+from twinwall.conntrack.protocols.sctp import SctpState
+from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.engine.batch import PROTOCOLS, address_text
 from twinwall.engine.recorder import Row
 from twinwall.engine.vocabulary import PORTED, flags_word, message_word

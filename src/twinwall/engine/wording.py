@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from twinwall.conntrack.tcp import TABLE, SegmentKind, TcpState
+from twinwall.conntrack.protocols.tcp import TABLE, SegmentKind, TcpState
 from twinwall.engine.decision import RejectReply
 from twinwall.engine.fit import FIELD_WORDS, accepts, failure_words, value_of
 from twinwall.engine.recorder import Row, Step

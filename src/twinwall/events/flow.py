@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from twinwall.conntrack.entry import END_EVICTED, END_REPLACED, END_RESET, END_SHUTDOWN, END_TIMEOUT, ST_SEEN_REPLY
-from twinwall.conntrack.tcp import TcpState
+from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.events.address import eve_address
 from twinwall.events.packet import WITH_PORTS, JsonObject
 from twinwall.events.protocol import NAMES

@@ -49,8 +49,8 @@ def fingerprint(functions: Mapping[str, PathFunction]) -> str:
     digest = hashlib.sha256()
     package = Path(__file__).parent.parent
     for name in SOURCES:
-        for path in sorted((package / name).glob("*.py")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        for path in sorted((package / name).rglob("*.py")):
+            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     wanted = sorted((name, each.__module__, each.__name__) for name, each in functions.items())
     host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), sys.platform)
     digest.update(repr((wanted, host, version("numba"), version("llvmlite"))).encode())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from twinwall.conntrack.entry import E_DEADLINE, E_STATUS, ST_ASSURED, ST_SEEN_REPLY
 from twinwall.conntrack.header import H_GRE, H_GRE_STREAM
-from twinwall.conntrack.outcome import PASSED
+from twinwall.conntrack.protocols.outcome import PASSED
 from twinwall.path.primitives import Address, get, put
 from twinwall.path.wire import be16
 

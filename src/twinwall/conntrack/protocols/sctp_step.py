@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from twinwall.conntrack.entry import E_DEADLINE, E_KEY, E_O_END, E_O_WINDOW, E_R_END, E_STATUS, ENTRY_STATE, ST_ASSURED
 from twinwall.conntrack.header import H_SCTP_ROWS, H_SCTP_TIMEOUT
-from twinwall.conntrack.outcome import PASSED, REFUSED
-from twinwall.conntrack.sctp import DATA, HIGHEST_TYPE, ROWS, Chunk, SctpState
+from twinwall.conntrack.protocols.outcome import PASSED, REFUSED
+from twinwall.conntrack.protocols.sctp import DATA, HIGHEST_TYPE, ROWS, Chunk, SctpState
 from twinwall.path.layout import W_PLACE, W_SCTP
 from twinwall.path.primitives import Address, get, load_u8, put, store_u8
 from twinwall.path.wire import be16, be32

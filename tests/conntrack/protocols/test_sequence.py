@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinwall.conntrack.sequence import after, before
+from twinwall.conntrack.protocols.sequence import after, before
 
 NUMBERS = st.integers(0, 0xFFFFFFFF)
 

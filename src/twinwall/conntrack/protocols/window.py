@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from twinwall.conntrack.entry import E_LAST_END, E_LAST_SEQ, E_LAST_WIN, E_O_END
 from twinwall.conntrack.header import H_LIBERAL
-from twinwall.conntrack.sequence import MASK32, after, before
-from twinwall.conntrack.tcp import SegmentKind, TcpState
-from twinwall.conntrack.tcp_flags import (
+from twinwall.conntrack.protocols.sequence import MASK32, after, before
+from twinwall.conntrack.protocols.tcp import SegmentKind, TcpState
+from twinwall.conntrack.protocols.tcp_flags import (
     FLAG_LIBERAL,
     FLAG_MAXACK_SET,
     FLAG_SACK_PERM,
     FLAG_UNACKNOWLEDGED,
     FLAG_WINDOW_SCALE,
 )
-from twinwall.conntrack.tcp_options import highest_sack, syn_options
+from twinwall.conntrack.protocols.tcp_options import highest_sack, syn_options
 from twinwall.path.layout import ACK, RST, SYN, W_HEADER, W_KEY, W_PLACE, W_SEQ
 from twinwall.path.primitives import Address, get, put
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinwall.conntrack.tcp_flags import FLAG_SACK_PERM, FLAG_WINDOW_SCALE
-from twinwall.conntrack.tcp_options import highest_sack, syn_options
+from twinwall.conntrack.protocols.tcp_flags import FLAG_SACK_PERM, FLAG_WINDOW_SCALE
+from twinwall.conntrack.protocols.tcp_options import highest_sack, syn_options
 from twinwall.path.primitives import Pointer
 
 SCALED, SACKED = FLAG_WINDOW_SCALE << 8, FLAG_SACK_PERM << 8

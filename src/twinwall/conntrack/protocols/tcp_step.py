@@ -33,10 +33,10 @@ from twinwall.conntrack.header import (
     H_TCP_TIMEOUT,
     H_TCP_UNACKNOWLEDGED,
 )
-from twinwall.conntrack.outcome import PASSED, REFUSED, REOPENED
-from twinwall.conntrack.sequence import MASK32, before
-from twinwall.conntrack.tcp import KINDS, SegmentKind, TcpState
-from twinwall.conntrack.tcp_flags import (
+from twinwall.conntrack.protocols.outcome import PASSED, REFUSED, REOPENED
+from twinwall.conntrack.protocols.sequence import MASK32, before
+from twinwall.conntrack.protocols.tcp import KINDS, SegmentKind, TcpState
+from twinwall.conntrack.protocols.tcp_flags import (
     FLAG_CHALLENGE_ACK,
     FLAG_CLOSE_INIT,
     FLAG_LIBERAL,
@@ -46,9 +46,9 @@ from twinwall.conntrack.tcp_flags import (
     FLAG_UNACKNOWLEDGED,
     FLAG_WINDOW_SCALE,
 )
-from twinwall.conntrack.window import IGNORE as OLD_SEGMENT
-from twinwall.conntrack.window import INVALID as NO_FIT
-from twinwall.conntrack.window import in_window, open_side, read_syn_options, segment_end
+from twinwall.conntrack.protocols.window import IGNORE as OLD_SEGMENT
+from twinwall.conntrack.protocols.window import INVALID as NO_FIT
+from twinwall.conntrack.protocols.window import in_window, open_side, read_syn_options, segment_end
 from twinwall.path.layout import W_HEADER, W_KEY, W_SEQ
 from twinwall.path.primitives import Address, get, note, put, store_u8
 from twinwall.path.trace import TraceEvent

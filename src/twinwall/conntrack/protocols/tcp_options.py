@@ -6,8 +6,8 @@ captured bytes are as if absent.
 
 from __future__ import annotations
 
-from twinwall.conntrack.sequence import after
-from twinwall.conntrack.tcp_flags import FLAG_SACK_PERM, FLAG_WINDOW_SCALE
+from twinwall.conntrack.protocols.sequence import after
+from twinwall.conntrack.protocols.tcp_flags import FLAG_SACK_PERM, FLAG_WINDOW_SCALE
 from twinwall.path.primitives import Address, load_u8
 from twinwall.path.wire import be32
 

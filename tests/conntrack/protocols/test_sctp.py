@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twinwall.conntrack.sctp import ROWS, STATES, TABLE, Chunk, SctpState, compile_rows
+from twinwall.conntrack.protocols.sctp import ROWS, STATES, TABLE, Chunk, SctpState, compile_rows
 from twinwall.path.reason import Direction
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twinwall.conntrack.tcp import KINDS, TABLE, SegmentKind, TcpState, compile_kinds, compile_rows
+from twinwall.conntrack.protocols.tcp import KINDS, TABLE, SegmentKind, TcpState, compile_kinds, compile_rows
 from twinwall.path.layout import ACK, FIN, RST, SYN, URG
 from twinwall.path.reason import Direction
 

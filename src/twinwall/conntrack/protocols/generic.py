@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twinwall.conntrack.entry import E_DEADLINE
 from twinwall.conntrack.header import H_GENERIC
-from twinwall.conntrack.outcome import PASSED
+from twinwall.conntrack.protocols.outcome import PASSED
 from twinwall.path.primitives import Address, get, put
 
 

@@ -7,7 +7,7 @@ answer, DNS say, is none.
 from __future__ import annotations
 
 from twinwall.conntrack.entry import E_DEADLINE, E_O_END, E_STATUS, ST_ASSURED, ST_SEEN_REPLY
-from twinwall.conntrack.outcome import PASSED
+from twinwall.conntrack.protocols.outcome import PASSED
 from twinwall.path.layout import W_PLACE
 from twinwall.path.primitives import Address, get, put
 from twinwall.path.wire import be16
