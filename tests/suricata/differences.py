@@ -32,6 +32,7 @@ class Cause(StrEnum):
     PROTOCOL = "other protocols"
     HANDSHAKE = "unusual handshakes"
     OPTIONS = "ipopts:any"
+    VLAN = "connections in several VLANs"
     AFTER = "what follows from a difference"
 
 
@@ -52,10 +53,12 @@ class Causes:
         self.packets = packets
         self.strays: dict[Ends, int] = {}  # ends → the first packet that has no entry in the table
         self.identifiers: dict[Ends, dict[int, int]] = {}  # ends of pings → identifier → its first packet
+        self.vlans: dict[Ends, dict[tuple[int, int], int]] = {}  # ends → their VLANs, each with its first packet
         for number, packet in sorted(packets.items()):
             ends = ends_of(packet)
             if packet.state in ("INVALID", "UNTRACKED", ""):
                 self.strays.setdefault(ends, number)
+            self.vlans.setdefault(ends, {}).setdefault((int(packet.record["vlan_count"]), int(packet.record["vlan"])), number)
             if packet.record["proto"] in (ICMP, ICMP6):
                 self.identifiers.setdefault(ends, {}).setdefault(int(packet.record["icmp_id"]), number)
 
@@ -73,6 +76,8 @@ class Causes:
             return Cause.PROTOCOL
         if self.strays.get(ends_of(packet), number + 1) <= number:
             return Cause.STRAY
+        if sum(first <= number for first in self.vlans[ends_of(packet)].values()) > 1:
+            return Cause.VLAN
         if proto in (ICMP, ICMP6) and sum(first <= number for first in self.identifiers[ends_of(packet)].values()) > 1:
             return Cause.ECHO
         return None

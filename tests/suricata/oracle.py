@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -82,6 +83,7 @@ class Observation:
     dropped: dict[int, str] = field(default_factory=dict)  # packet → the reason as the firewall names it
     order: dict[int, list[int]] = field(default_factory=dict)  # packet → sids as logged
     flow_actions: Counter[str] = field(default_factory=Counter)  # Suricata only: pass, drop, or empty
+    read: int = 0  # Suricata only: the packets that it found in the file
 
     def report(self, packet: int, alert: Alert) -> None:
         self.alerts.setdefault(packet, Counter())[alert] += 1
@@ -145,7 +147,10 @@ def ask_suricata(folder: Path, capture: Path, rules: str, setting: Setting = INL
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     assert " 0 rules failed" in said or not rules.strip(), said
-    return read_eve(folder / "eve.json")
+    seen = read_eve(folder / "eve.json")
+    counts = re.findall(r"read \d+ file, (\d+) packets", said)
+    seen.read = int(counts[0]) if counts else 0
+    return seen
 
 
 def read_eve(path: Path) -> Observation:

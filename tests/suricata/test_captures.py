@@ -37,6 +37,7 @@ alert tcp any any <> any 443 (flow:established; dsize:0; sid:13;)
 alert ip any any -> any any (fragbits:D; sid:14;)
 alert tcp any any -> any any (window:!0; sid:15;)
 """.strip()
+STATE_RULES = {1, 2, 5, 13}  # of TCP, these look at nothing but how far a connection is
 ETHERNET, RAW, LONGEST = 1, 101, 300_000
 
 
@@ -50,10 +51,17 @@ def readable(path: Path) -> bool:
     return link & 0xFFFF in (ETHERNET, RAW)
 
 
+def cause_in_rules(sids: set[int]) -> Cause | None:
+    """Suricata's stream engine refuses a segment that Linux takes (a timestamp of 0, …): it sees the handshake end later."""
+    return Cause.HANDSHAKE if sids <= STATE_RULES else None
+
+
 def differences_of(capture: Path, folder: Path) -> tuple[list[Difference], int]:
     theirs = ask_suricata(folder, capture, RULES, Setting(alerts=255))
     ours, found = packets(policy_of(RULES), capture)
-    return list(compare(theirs, ours, found, lambda _: None)), len(found)
+    if theirs.read != len(found):  # a damaged file, of which libpcap reads less, or more
+        return [], 0
+    return list(compare(theirs, ours, found, cause_in_rules)), len(found)
 
 
 def test_the_office_example(tmp_path):
@@ -72,8 +80,14 @@ def test_public_captures(collection, tmp_path):
     few = int(os.environ.get("TWINWALL_SURICATA_CAPTURES", "12"))
     chosen = list(islice(filter(readable, sorted(folder.glob("*.pcap"), key=lambda path: path.name[::-1])), few))
     unknown = []
+    damaged = 0
+    unusual = 0  # captures with connections whose handshake Suricata's stream engine does not believe
     for path in chosen:
-        found, _ = differences_of(path, tmp_path)
+        found, count = differences_of(path, tmp_path)
+        damaged += count == 0
+        unusual += any(each.cause is Cause.HANDSHAKE for each in found)
         unknown += [f"{path.name}: {each}" for each in found if each.cause is None]
     assert chosen
     assert unknown == []
+    assert unusual <= 1 + few // 10
+    assert damaged <= 1 + few // 10
