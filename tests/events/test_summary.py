@@ -22,12 +22,11 @@ def counters_of(rules: RuleBook) -> Counters:
 def example() -> Summary:
     desk = empty_desk(1, 2)
     counters = Counters(desk, RULES)
-    counters.outcomes[0, Reason.STATELESS_RULE, Verdict.DROP] = 2, 160
-    counters.outcomes[0, Reason.TRUNCATED_IP, Verdict.DROP] = 1, 60
-    counters.outcomes[1, Reason.RULE, Verdict.REJECT] = 1, 60
-    counters.outcomes[1, Reason.NO_RULE, Verdict.PASS] = 1, 60
-    counters.ct_states[CtState.NEW] = 1, 60
-    counters.ct_states[CtState.ESTABLISHED] = 1, 60
+    counts = desk[d.COUNTS : d.COUNTS + d.COUNT_WORDS].reshape(d.COUNT_SHAPE)
+    counts[0, Reason.STATELESS_RULE, Verdict.DROP, CtState.NONE] = 2, 160
+    counts[0, Reason.TRUNCATED_IP, Verdict.DROP, CtState.NONE] = 1, 60
+    counts[1, Reason.RULE, Verdict.REJECT, CtState.NEW] = 1, 60
+    counts[1, Reason.NO_RULE, Verdict.PASS, CtState.ESTABLISHED] = 1, 60
     counters.stateless[0] = 2, 160
     counters.stateful[0] = 1, 60
     talkers = desk[int(desk[d.D_TALKERS]) :].reshape(-1, d.TALKER_WORDS)

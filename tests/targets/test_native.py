@@ -61,3 +61,15 @@ def test_trailing_zeros_of_every_kind(cache, value):
 
     zero = np.zeros(1, np.uint64)
     assert native.load({"answer": answer}).functions["answer"](zero.ctypes.data, value) == trailing_zeros(value)
+
+
+def test_the_key_follows_code_and_constants_of_everything_called_but_not_comments():
+    def variant(body: str, constant: int) -> str:
+        scope = {"__name__": "variant"}
+        exec(f"LIMIT = {constant}\ndef inner(value):\n    {body}\n\ndef outer(value):\n    return inner(value)\n", scope)
+        return native.fingerprint({"outer": scope["outer"]})
+
+    first = variant("return value + LIMIT", 1)
+    assert first == variant("return value + LIMIT  # a remark", 1)
+    assert first != variant("return value + LIMIT", 2)
+    assert first != variant("return value - LIMIT", 1)

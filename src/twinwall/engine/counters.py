@@ -1,6 +1,6 @@
 """What the engine counted, read off the desk: outcomes, labels, rules, flows, talkers.
 
-The arrays are views of the engine's own memory: they are those of all packets decided so far, without a copy.
+The numbers are those of all packets decided so far.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from twinwall.conntrack.entry import ST_SEEN_REPLY
 from twinwall.engine import desk as d
 from twinwall.engine.batch import RuleBook, address_text
-from twinwall.path.reason import CtState
 
 Counts = NDArray[np.uint64]
 TALKER_BUCKETS = 1 << 12
@@ -59,11 +58,20 @@ class Counters:
 
     def __init__(self, desk: Counts, rules: RuleBook) -> None:
         self._desk = desk
-        self.outcomes = desk[d.COUNTS : d.COUNTS + d.COUNT_WORDS].reshape(2, 256, 3, 2)
-        self.ct_states = desk[d.CT_COUNTS : d.CT_COUNTS + 2 * len(CtState)].reshape(-1, 2)
+        self._counts = desk[d.COUNTS : d.COUNTS + d.COUNT_WORDS].reshape(d.COUNT_SHAPE)
         self.stateless = self._hits(d.D_STATELESS_HITS, len(rules.stateless))
         self.stateful = self._hits(d.D_STATEFUL_HITS, len(rules.stateful))
         self.flows: dict[FlowKind, int] = {}
+
+    @property
+    def outcomes(self) -> Counts:
+        """By stage, reason and verdict."""
+        return np.asarray(self._counts.sum(axis=3))
+
+    @property
+    def ct_states(self) -> Counts:
+        """By the tracker's label."""
+        return np.asarray(self._counts.sum(axis=(0, 1, 2)))
 
     def _hits(self, section: int, rules: int) -> Counts:
         start = int(self._desk[section])

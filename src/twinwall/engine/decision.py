@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from twinwall.engine.desk import COUNTS, CT_COUNTS, D_STATEFUL_HITS, D_STATELESS_HITS
+from twinwall.engine.desk import COUNTS, D_STATEFUL_HITS, D_STATELESS_HITS
 from twinwall.engine.talkers import count_talker
 from twinwall.path.layout import ICMP6, NO_RULE, TCP, W_FRAME, W_KEY
 from twinwall.path.primitives import Address, get, put
@@ -54,12 +54,10 @@ def decide(decision: Address, desk: Address, record: Address, rule: int, outcome
     stage = outcome >> 8 & 0xFF
     put(decision, D_RULE, rule | length << 32)
     put(decision, D_OUTCOME, outcome)
-    place = desk + ((COUNTS + ((stage * 256 + (outcome >> 16 & 0xFF)) * 3 + verdict) * 2) << 3)
+    outcomes = (stage << 8 | (outcome >> 16 & 0xFF)) * 3 + verdict
+    place = desk + ((COUNTS + (outcomes * 6 + (outcome >> 24 & 0xFF)) * 2) << 3)
     put(place, 0, get(place, 0) + 1)
     put(place, 1, get(place, 1) + length)
-    label = desk + ((CT_COUNTS + (outcome >> 24 & 0xFF) * 2) << 3)
-    put(label, 0, get(label, 0) + 1)
-    put(label, 1, get(label, 1) + length)
     if rule != NO_RULE:
         section = D_STATELESS_HITS
         if stage == StageName.STATEFUL:

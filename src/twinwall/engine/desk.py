@@ -1,6 +1,6 @@
 """The pipeline's desk: one array of words with its settings and everything it counts.
 
-    settings | packets and bytes by stage, verdict and reason | by tracker label | by rule, either stage | talkers
+    settings | packets and bytes by stage, reason, verdict and tracker label | by rule, either stage | talkers
 
 The pipeline writes it, NumPy reads it: counting costs a load and a store a packet, and nothing is ever counted twice.
 """
@@ -33,12 +33,11 @@ SETTINGS = 368
 NEVER = 0xFFFFFFFFFFFFFFFF
 EXCEPT_DROP, EXCEPT_CONTINUE, EXCEPT_REJECT = 0, 1, 2
 
-# Counts: two words (packets, bytes) each.
-COUNTS = SETTINGS  # + ((stage * 256 + reason) * 3 + verdict) * 2
-COUNT_WORDS = 2 * 3 * 256 * 2
-CT_COUNTS = COUNTS + COUNT_WORDS  # + ct_state * 2
-CT_COUNT_WORDS = 16
-HITS = CT_COUNTS + CT_COUNT_WORDS  # stateless rules, then stateful ones: two words each, then the talkers
+# Counts: two words (packets, bytes) each, by stage, reason, verdict and tracker label.
+COUNTS = SETTINGS  # + (((stage * 256 + reason) * 3 + verdict) * 6 + ct_state) * 2
+COUNT_SHAPE = (2, 256, 3, 6, 2)
+COUNT_WORDS = 2 * 256 * 3 * 6 * 2
+HITS = COUNTS + COUNT_WORDS  # stateless rules, then stateful ones: two words each, then the talkers
 
 # Talkers: buckets of TALKER_WAYS sources; each source_hi, source_lo, version, packets, bytes, and room to fill 8 words.
 TALKER_WAYS = 4

@@ -8,8 +8,8 @@ The two differ in four places, and only there:
 - `trailing_zeros` is an instruction of the processor, arithmetic in eBPF.
 - `prefetch` and `branchless` exist on the processor only.
 
-Two things are told to LLVM because it cannot know them.  Tables are constant (`invariant.load`): nothing writes one while packets
-are judged.  And addresses are formed as an offset from a base, so that it sees which accesses to one record are apart.
+Two things are told to LLVM because it cannot know them.  Tables are constant (`invariant.load`): nothing writes one while
+packets are judged.  And addresses are formed as an offset from a base, so that it sees which accesses to one record are apart.
 """
 
 from __future__ import annotations

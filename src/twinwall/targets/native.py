@@ -1,7 +1,7 @@
 """The packet path for the processor: object files, compiled once, kept in the user's cache, loaded in milliseconds.
 
-Numba is needed only to make an object.  Its key in the cache is everything that decides what is in it: the source of the
-packages that hold packet-path code, the functions asked for, the versions of Numba and llvmlite, and the processor.
+Numba is needed only to make an object.  Its key in the cache is everything that decides what is in it: the code of the
+functions and of all they call, how they are compiled, the versions of Numba and llvmlite, and the processor.
 Loading needs llvmlite alone.  A compiled function takes and returns 64-bit words; arrays are passed by address.
 """
 
@@ -14,8 +14,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
+from types import FunctionType
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
@@ -25,7 +27,6 @@ from twinwall.targets import bodies
 PathFunction = Callable[..., int | None]
 NativeFunction = Callable[..., int]
 
-SOURCES = ("path", "conntrack", "stream", "capture", "engine", "targets")
 DIGEST_BYTES = 32
 
 
@@ -45,16 +46,35 @@ def cache_folder() -> Path:
 
 
 def fingerprint(functions: Mapping[str, PathFunction]) -> str:
-    """A digest of everything that the object for `functions` depends on."""
+    """A digest of everything that the object for `functions` depends on: their code, their constants, how they are compiled."""
     digest = hashlib.sha256()
-    package = Path(__file__).parent.parent
-    for name in SOURCES:
-        for path in sorted((package / name).rglob("*.py")):
-            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    wanted = sorted((name, each.__module__, each.__name__) for name, each in functions.items())
-    host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), sys.platform)
-    digest.update(repr((wanted, host, version("numba"), version("llvmlite"))).encode())
+    seen: set[FunctionType] = set()
+    for name in sorted(functions):
+        digest.update(name.encode() + b"\0")
+        _digest_function(functions[name], digest.update, seen)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), sys.platform, sys.version)
+    digest.update(repr((host, version("numba"), version("llvmlite"))).encode())
     return digest.hexdigest()[:32]
+
+
+def _digest_function(function: object, update: Callable[[bytes], None], seen: set[FunctionType]) -> None:
+    """Feed a packet-path function's bytecode, and the values and functions that its names mean, to a digest."""
+    assert isinstance(function, FunctionType)
+    if function in seen:
+        return
+    seen.add(function)
+    code = function.__code__
+    update(repr((function.__qualname__, code.co_code, code.co_consts, code.co_varnames, code.co_names)).encode())
+    for name in code.co_names:
+        value = function.__globals__.get(name)
+        if isinstance(value, FunctionType):
+            _digest_function(value, update, seen)
+        elif isinstance(value, type) and issubclass(value, Enum):
+            update(repr([(member.name, int(member.value)) for member in value if member.name in code.co_names]).encode())
+        elif isinstance(value, int):
+            update(repr(int(value)).encode())
 
 
 def is_compiled(functions: Mapping[str, PathFunction]) -> bool:
