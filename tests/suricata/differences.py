@@ -7,7 +7,7 @@ the cause.  A difference without a cause is a defect; `docs/suricata.md` explain
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +32,7 @@ class Cause(StrEnum):
     PROTOCOL = "other protocols"
     HANDSHAKE = "unusual handshakes"
     OPTIONS = "ipopts:any"
+    RESTARTED = "connections whose first packet was dropped"
     VLAN = "connections in several VLANs"
     AFTER = "what follows from a difference"
 
@@ -49,15 +50,21 @@ class Difference:
 class Causes:
     """Looks at the packets of a capture in order."""
 
-    def __init__(self, packets: dict[int, Packet]) -> None:
+    def __init__(self, packets: dict[int, Packet], dropped: Container[int]) -> None:
         self.packets = packets
+        self.lost: set[int] = set()  # flows whose first packet was dropped
+        self.again: set[int] = set()  # packets with which Linux begins such a flow once more
         self.strays: dict[Ends, int] = {}  # ends → the first packet that has no entry in the table
         self.identifiers: dict[Ends, dict[int, int]] = {}  # ends of pings → identifier → its first packet
         self.vlans: dict[Ends, dict[tuple[int, int], int]] = {}  # ends → their VLANs, each with its first packet
         for number, packet in sorted(packets.items()):
             ends = ends_of(packet)
-            if packet.state in ("INVALID", "UNTRACKED", ""):
+            if packet.flow == 0:
                 self.strays.setdefault(ends, number)
+            if packet.flow in self.lost and packet.state == "NEW":
+                self.again.add(number)
+            elif packet.state == "NEW" and number in dropped:
+                self.lost.add(packet.flow)
             self.vlans.setdefault(ends, {}).setdefault((int(packet.record["vlan_count"]), int(packet.record["vlan"])), number)
             if packet.record["proto"] in (ICMP, ICMP6):
                 self.identifiers.setdefault(ends, {}).setdefault(int(packet.record["icmp_id"]), number)
@@ -76,6 +83,8 @@ class Causes:
             return Cause.PROTOCOL
         if self.strays.get(ends_of(packet), number + 1) <= number:
             return Cause.STRAY
+        if number in self.again:
+            return Cause.RESTARTED
         if sum(first <= number for first in self.vlans[ends_of(packet)].values()) > 1:
             return Cause.VLAN
         if proto in (ICMP, ICMP6) and sum(first <= number for first in self.identifiers[ends_of(packet)].values()) > 1:
@@ -94,7 +103,7 @@ def compare(
     theirs: Observation, ours: Observation, packets: dict[int, Packet], by_rule: Callable[[set[int]], Cause | None]
 ) -> Iterator[Difference]:
     """Every packet on which reports or fate differ.  `by_rule`: the cause that lies in the rules that differ alone."""
-    causes = Causes(packets)
+    causes = Causes(packets, ours.dropped)
     differed: set[Ends] = set()
     for number, packet in sorted(packets.items()):
         one, two = theirs.alerts.get(number, Counter()), ours.alerts.get(number, Counter())
