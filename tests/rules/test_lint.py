@@ -59,3 +59,22 @@ def test_stateful(rules, order, expected):
 @pytest.mark.parametrize(("option", "expected"), [("only_stream", [Code.STREAM_ONLY]), ("no_stream", []), ("established", [])])
 def test_a_rule_for_reassembled_data_never_matches_a_packet(order, option, expected):
     assert codes("stateful", f"alert tcp any any -> any any (flow:to_server,{option}; sid:1;)", order=order) == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("fragbits:M", [Code.PIECES_ONLY]),
+        ("fragbits:MD", [Code.PIECES_ONLY]),
+        ("fragbits:+M", [Code.PIECES_ONLY]),
+        ("fragbits:D", []),
+        ("fragbits:!M", []),
+        ("fragbits:*MD", []),
+        ("fragoffset:>0", [Code.PIECES_ONLY]),
+        ("fragoffset:3", [Code.PIECES_ONLY]),
+        ("fragoffset:0", []),
+        ("fragoffset:<5", []),
+    ],
+)
+def test_a_rule_for_pieces_never_matches_a_whole_datagram(option, expected):
+    assert codes("stateful", f"alert ip any any -> any any ({option}; sid:1;)") == expected

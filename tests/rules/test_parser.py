@@ -264,3 +264,9 @@ def test_nothing_takes_exponential_or_quadratic_time():
 def test_a_very_long_line_is_refused_by_its_length():
     (diagnostic,) = parse_rules("alert " + "x" * 100_000, "f").diagnostics
     assert diagnostic.code == Code.RULE_TOO_LONG
+
+
+@pytest.mark.parametrize("keyword", ["fragbits:M", "fragoffset:>0"])
+def test_the_stateless_stage_has_its_own_word_for_pieces(keyword):
+    parsed = RuleParser().read(logical_lines(f"drop ip any any -> any any ({keyword}; sid:1;)", "f"), Where.STATELESS)
+    assert "fragment:any" in parsed.diagnostics[0].hint

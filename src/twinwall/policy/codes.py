@@ -67,6 +67,10 @@ class Code(StrEnum):
         "stream-only",
         "The rule asks for reassembled data only (`flow:only_stream`); rules are asked about packets, so it never matches.",
     )
+    PIECES_ONLY = (
+        "pieces-only",
+        "A stateful rule asks for a piece of a datagram; the stage sees datagrams put together, so it never matches.",
+    )
 
     meaning: str
 

@@ -6,14 +6,20 @@ from collections.abc import Iterator
 
 from twinwall.policy.codes import Code
 from twinwall.policy.diagnostic import Diagnostic, Severity
-from twinwall.policy.model import Action, Order, PacketField, Policy, Rule, RuleType
+from twinwall.policy.model import Action, Condition, Order, PacketField, Policy, Rule, RuleType
+from twinwall.rules.keywords.ip import FRAG_BITS
 
 Mirrorable = tuple[frozenset[int] | None, object, object, object, object]
 
 
 def lint(policy: Policy) -> tuple[Diagnostic, ...]:
     """Every warning, stateless stage first, of each kind in the order of the rules."""
-    return (*_stateless(policy.stateless.rules), *_streams(policy.stateful.rules), *_stateful(policy))
+    return (
+        *_stateless(policy.stateless.rules),
+        *_streams(policy.stateful.rules),
+        *_pieces(policy.stateful.rules),
+        *_stateful(policy),
+    )
 
 
 def _warning(rule: Rule, code: Code, message: str, hint: str) -> Diagnostic:
@@ -48,6 +54,33 @@ def _streams(rules: tuple[Rule, ...]) -> Iterator[Diagnostic]:
         if rule.flow is not None and rule.flow.stream:
             message = f"rule {rule.sid} asks for reassembled data, but rules are asked about packets: it never matches"
             yield _warning(rule, Code.STREAM_ONLY, message, "leave `only_stream` out")
+
+
+# What these fields can hold in a packet that is no piece of a datagram: "more fragments" clear, offset 0.
+WHOLE = {
+    PacketField.FRAG_BITS: (0, FRAG_BITS["D"], FRAG_BITS["R"], FRAG_BITS["D"] | FRAG_BITS["R"]),
+    PacketField.FRAG_OFFSET: (0,),
+}
+
+
+def _pieces(rules: tuple[Rule, ...]) -> Iterator[Diagnostic]:
+    """Stateful rules for pieces of datagrams: what the stage sees is put together."""
+    for rule in rules:
+        if any(
+            not _holds_for_one(condition, WHOLE[condition.field]) for condition in rule.conditions if condition.field in WHOLE
+        ):
+            message = (
+                f"rule {rule.sid} asks for a piece of a datagram, but this stage sees datagrams put together: it never matches"
+            )
+            yield _warning(rule, Code.PIECES_ONLY, message, "write a stateless rule with `fragment:any`, `first` or `later`")
+
+
+def _holds_for_one(condition: Condition, values: tuple[int, ...]) -> bool:
+    """Whether the condition holds for one of the values."""
+    return any(
+        any(low <= value & condition.mask <= high for low, high in condition.ranges) is not condition.negated
+        for value in values
+    )
 
 
 def _stateful(policy: Policy) -> Iterator[Diagnostic]:

@@ -218,6 +218,8 @@ class _Line:
         end = at + len(name)
         if keyword.where is not Where.BOTH and keyword.where is not self.stage:
             hint = "use it in the stateful stage" if keyword.where is Where.STATEFUL else "use it in the stateless stage"
+            if name in ("fragbits", "fragoffset"):  # the stateful stage sees datagrams put together
+                hint = "here, write `fragment:any`, `first` or `later`"
             raise Mistake(Code.STAGE_KEYWORD, f"`{name}` cannot be used in this stage", at, end, hint)
         repeated = keyword.name in draft.seen
         draft.seen.append(keyword.name)
