@@ -31,9 +31,16 @@ def icmp(kind: int, code: int, ident: int = 1, seq: int = 1, payload: bytes = b"
 
 
 def ipv4(
-    payload: bytes, proto: int, src: bytes = ADDRESSES4[0], dst: bytes = ADDRESSES4[3], options: bytes = b"", frag: int = 0x4000,
-    ttl: int = 64, tos: int = 0, ident: int = 7,
-) -> bytes:  # fmt: skip
+    payload: bytes,
+    proto: int,
+    src: bytes = ADDRESSES4[0],
+    dst: bytes = ADDRESSES4[3],
+    options: bytes = b"",
+    frag: int = 0x4000,
+    ttl: int = 64,
+    tos: int = 0,
+    ident: int = 7,
+) -> bytes:
     words = 5 + len(options) // 4
     head = struct.pack(">BBHHHBBH", 0x40 | words, tos, 4 * words + len(payload), ident, frag, ttl, proto, 0)
     return head + src + dst + options + payload

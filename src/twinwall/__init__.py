@@ -4,7 +4,7 @@
 - `Verdict`, `Reason`, `CtState`, `Direction`, `StageName`: the words of a decision (`twinwall.path.reason`).
 - `PolicyError`, `CaptureError`: what can be wrong with a policy and with a capture.
 
-The names are imported when they are first used, because every command imports this package and `--help` must not wait for NumPy.
+The names are imported when they are first used: every command imports this package, and `--help` must not wait for NumPy.
 """
 
 from importlib import import_module
