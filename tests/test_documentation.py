@@ -11,6 +11,7 @@ right behind one is what it must print.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -21,6 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.conntrack.generated import CONVERSATIONS
+from tests.path.test_three_ways import PACKETS
+from tests.suricata.rules import POLICIES, alert_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = [ROOT / "docs", ROOT / "examples"]
@@ -43,6 +48,7 @@ LEFT_OUT = {
     "__pycache__",
 }
 PATIENCE = 300  # seconds
+SEEDS = 150  # tests/conntrack/test_kernel.py: of each kind of conversation
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,18 @@ def test_no_page_shows_a_shell_prompt_outside_a_tested_block() -> None:
     for page in PAGES:
         rest = FENCE.sub("", page.read_text())
         assert not re.search(r"^\$ ", rest, re.MULTILINE), f"{page.relative_to(ROOT)}: fence it as console"
+
+
+def test_the_readme_counts_as_the_tests_do() -> None:
+    text = (ROOT / "README.md").read_text()
+    probe = json.loads((ROOT / "vectors/suricata/probe.json").read_text())["vectors"]
+    loaded = json.loads((ROOT / "vectors/rules/suricata.json").read_text())["rules"]
+    assert f"{PACKETS:,} generated packets" in text
+    assert f"{len(CONVERSATIONS) * SEEDS} generated conversations" in text
+    assert f"what a verdict covers: {len(probe)} rows" in text
+    assert f"{len(alert_rules())} rules on " in text
+    assert f"{len(POLICIES)} policies" in text
+    assert f"| {len(loaded)} rules |" in text
 
 
 def test_links_between_pages_lead_somewhere() -> None:
