@@ -224,3 +224,11 @@ def test_a_bar_can_be_asked_for_in_a_pipe():
     assert asked.returncode == 0
     assert b"packets" in asked.stderr
     assert program(TRAFFIC).stderr == b""
+
+
+def test_a_missing_capture_is_found_before_the_packet_path_is_compiled(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("TWINWALL_CACHE", str(tmp_path / "cache"))
+    code, out, err = run_of(capsys, TRAFFIC, tmp_path / "absent.pcap")
+    assert (code, out) == (1, "")
+    assert "absent.pcap" in err
+    assert not (tmp_path / "cache").exists()

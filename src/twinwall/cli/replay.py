@@ -108,6 +108,7 @@ class _Run:
         from twinwall.engine.engine import Engine, Settings  # noqa: PLC0415
         from twinwall.engine.machine import NativeMachine  # noqa: PLC0415
 
+        open_captures(captures).close()  # a file that is not there is found before anything is compiled
         announce = announce_once()
         compiled = compile_policy(policy)
         settings = Settings(checksums=checksums)
