@@ -29,3 +29,17 @@ def test_mistakes_go_where_errors_go(tmp_path, capsys):
     assert policy is None
     assert len(reading.diagnostics) == 1
     assert f"{path}:2:1: error[unknown-key]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("home_net", "references"), [(("10.0.0.0/33",), ()), (("10.0.0.0/8,10.1.0.0/16",), ()), ((), ("a=x",))]
+)
+def test_what_is_no_cidr(home_net, references):
+    with pytest.raises(click.BadParameter, match="CIDR"):
+        aws_options(home_net, references)
+
+
+def test_options_of_an_export_with_a_policy_that_is_none(tmp_path, capsys):
+    policy = write_policy(tmp_path / "p.yaml", "drop ip any any -> any any (sid:1;)")
+    assert twinwall("explain", policy, "udp 10.0.0.5:1 > 10.0.0.6:2", "--home-net", "10.0.0.0/8") == 2
+    assert "AWS exports" in capsys.readouterr().err
