@@ -15,8 +15,8 @@ from twinwall.path.primitives import Pointer
 from twinwall.path.table_layout import H_STEPS, H_WORDS
 from twinwall.targets import native
 
-PACKETS = 100_000
-INTERPRETED_PACKETS = 30_000
+PACKETS = 1_000_000
+SHARDS = 8
 SCRATCH = slice(8 * W_SCRATCH, 8 * W_SCRATCH + 8)
 
 
@@ -45,13 +45,14 @@ def without_scratch(record: bytes) -> bytes:
     return record[: SCRATCH.start] + record[SCRATCH.stop :]
 
 
-def test_interpreted_and_native_agree():
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_interpreted_and_native_agree(shard):
     compiled = Native(interface=2)
     table = Pointer(compiled.words.view(np.uint8).data)
     memory = bytearray(RECORD_BYTES)
     record = Pointer(memory)
     reasons = set()
-    for frame in frames(seed=1, count=INTERPRETED_PACKETS):
+    for frame in frames(seed=shard, count=PACKETS // SHARDS):
         start = Pointer(frame)
         judged = judge(start, start + len(frame), 0, len(frame), 2, table, record, *compiled.bounds)
         expected, expected_record = compiled(frame)
@@ -75,7 +76,7 @@ def test_ebpf_and_native_agree():
     try:
         with bpf.load_policy(program, compiled.words.tobytes()) as loaded:
             at = cpu * loaded.records.value_bytes
-            for frame in frames(seed=2, count=PACKETS):
+            for frame in frames(seed=SHARDS, count=PACKETS):
                 action, _ = loaded.program.run(frame)
                 record = loaded.records.read()[at : at + RECORD_BYTES + 8]
                 expected, expected_record = compiled(frame)
