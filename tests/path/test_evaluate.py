@@ -10,14 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compile.generate import FLOWBITS, make_record, make_rule, some_record, some_stateful_rule
+from tests.compile.generate import make_record, make_rule, some_record, some_stateful_rule
 from tests.compile.linear import Flow, judge_stateful
-from twinwall.compile.policy import compile_policy
+from tests.path.conversation import ENTRY, ESTABLISHED, PACKET, QUOTE, TO_CLIENT, Conversation, stage
 from twinwall.conntrack import entry as conntrack_entry
 from twinwall.path import flow_state
-from twinwall.path.evaluate import evaluate
-from twinwall.path.layout import ALERT, NO_RULE, UDP
-from twinwall.path.primitives import Pointer
+from twinwall.path.layout import NO_RULE, UDP
 from twinwall.path.reason import Reason, Verdict
 from twinwall.path.table_layout import OP_ISSET
 from twinwall.path.trace import TraceEvent
@@ -27,46 +25,10 @@ from twinwall.policy.model import (
     FlowbitOption,
     FlowDirection,
     FlowOption,
-    Policy,
     RuleType,
     StatefulDefault,
-    StatefulStage,
 )
 from twinwall.policy.sets import AddressSet, PortSet
-
-TO_CLIENT = flow_state.TRACK_TO_CLIENT
-ESTABLISHED = flow_state.TRACK_ESTABLISHED
-QUOTE = flow_state.TRACK_QUOTE
-ENTRY = 1 << 32
-PACKET = RuleType.PACKET
-
-
-class Conversation:
-    """One flow under one policy, interpreted."""
-
-    def __init__(self, policy):
-        self.compiled = compile_policy(policy)
-        self.rules = Pointer(self.compiled.stateful.words)
-        self.entry = bytearray(conntrack_entry.ENTRY_BYTES + 8 * self.compiled.flowbit_words)
-        self.alerts = np.zeros(256, ALERT)
-
-    def packet(self, record, tracked=ENTRY, notes=None):
-        """Verdict, reason, scope, rule and the alerts as (rule, blocked)."""
-        self.alerts[:] = np.zeros(1, ALERT)
-        packed = evaluate(
-            self.rules,
-            Pointer(bytearray(record.tobytes()), 0, notes),
-            Pointer(self.entry),
-            tracked,
-            Pointer(self.alerts.view(np.uint8)),
-        )
-        count = int(self.alerts["packet"][0])
-        alerts = [(int(each["rule"]), bool(each["blocked"])) for each in self.alerts[1 : 1 + count]]
-        return Verdict(packed & 0xFF), Reason((packed >> 8) & 0xFF), (packed >> 16) & 0xFF, packed >> 32, alerts
-
-
-def stage(*rules, default=()):
-    return Policy(stateful=StatefulStage(rules, default=default), flowbits=FLOWBITS)
 
 
 def same(conversation, found, expected, rules):
@@ -278,8 +240,3 @@ def test_the_recorder_hears_the_whole_story():
         (TraceEvent.DECIDED, 1),
         (TraceEvent.FLOW_VERDICT, flow_state.FLOW_PASS),
     ]
-
-
-def test_words_of_an_entry_are_the_trackers():
-    for name in (each for each in vars(flow_state) if each.startswith("E_")):
-        assert getattr(flow_state, name) == getattr(conntrack_entry, name)
