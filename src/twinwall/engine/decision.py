@@ -7,7 +7,7 @@ from enum import IntEnum
 from twinwall.engine.desk import COUNTS, D_STATEFUL_HITS, D_STATELESS_HITS
 from twinwall.engine.talkers import count_talker
 from twinwall.path.layout import ICMP6, NO_RULE, TCP, W_FRAME, W_KEY
-from twinwall.path.primitives import Address, get, put
+from twinwall.path.primitives import Address, get, put, table_at
 from twinwall.path.reason import StageName, Verdict
 
 # Words of a decision.  W_OUTCOME: verdict:8 stage:8 reason:8 ct_state:8 direction:8 established:8 reject:8 scope:8
@@ -41,7 +41,7 @@ def reply_of(record: Address) -> int:
 
 def count_hit(desk: Address, section: int, rule: int, length: int) -> int:
     """Count a packet of `length` bytes to a rule; `section` is D_STATELESS_HITS or D_STATEFUL_HITS."""
-    hits = desk + ((get(desk, section) + rule * 2) << 3)
+    hits = desk + ((table_at(desk, section) + rule * 2) << 3)
     put(hits, 0, get(hits, 0) + 1)
     put(hits, 1, get(hits, 1) + length)
     return 0

@@ -7,7 +7,7 @@ The pipeline writes it, NumPy reads it: counting costs a load and a store a pack
 
 from __future__ import annotations
 
-# Settings.
+# Settings.  The pipeline reads them with `table_at`: they are constant while it runs.
 D_WORDS, D_STEPS = 0, 1  # of the stateless table: path.table_layout.H_WORDS, H_STEPS
 D_CHECKSUMS = 2  # 1: wrong checksums are malformed
 D_MIDSTREAM, D_INVALID = 3, 4  # EXCEPT_*

@@ -67,7 +67,7 @@ from twinwall.path.layout import (
     W_SACK,
     W_STATUS,
 )
-from twinwall.path.primitives import Address, get, load_u32, note, prefetch, put
+from twinwall.path.primitives import Address, get, load_u32, note, prefetch, put, table_at
 from twinwall.path.reason import CtState, Reason, StageName, Verdict
 from twinwall.path.table_layout import ACTION_FORWARD, ACTION_PASS
 from twinwall.path.trace import TraceEvent
@@ -106,10 +106,10 @@ def run(
     desk: Address,
 ) -> int:
     """Decide `count` frames, of which the first is packet `first` (from 1); how many were, until alerts lacked room."""
-    ring = get(desk, D_RING)
+    ring = table_at(desk, D_RING)
     done = 0
     while done < count:
-        if get(alerts, 0) + get(desk, D_ALERT_MARGIN) > get(desk, D_ALERTS):
+        if get(alerts, 0) + table_at(desk, D_ALERT_MARGIN) > table_at(desk, D_ALERTS):
             return done
         stop = done + CHUNK
         if stop > count:
@@ -169,11 +169,13 @@ def first_half(
         put(desk, D_CLOCK, timestamp)
     if timestamp < get(desk, D_EARLIEST):
         put(desk, D_EARLIEST, timestamp)
-    interface = get(desk + (tag >> 8 & 0xFF) * 8, D_INTERFACES)
-    judged = judge(packet, end, tag & 0xFF, lengths >> 32, interface, table, record, get(desk, D_WORDS), get(desk, D_STEPS))
+    interface = table_at(desk, D_INTERFACES + (tag >> 8 & 0xFF))
+    judged = judge(
+        packet, end, tag & 0xFF, lengths >> 32, interface, table, record, table_at(desk, D_WORDS), table_at(desk, D_STEPS)
+    )
     action = judged & 0xFF
     reason = judged >> 8 & 0xFF
-    if get(desk, D_CHECKSUMS) and reason >= Reason.STATELESS_RULE:
+    if table_at(desk, D_CHECKSUMS) and reason >= Reason.STATELESS_RULE:
         wrong = verify(packet, end, record)
         if wrong != 0:
             action = Verdict.DROP
@@ -267,10 +269,10 @@ def exception(tracked: int, record: Address, desk: Address) -> int:
     setting = EXCEPT_CONTINUE
     reason = Reason.INVALID
     if tracked & TRACK_MIDSTREAM:
-        setting = get(desk, D_MIDSTREAM)
+        setting = table_at(desk, D_MIDSTREAM)
         reason = Reason.MIDSTREAM
     elif tracked & 0xFF == CtState.INVALID:
-        setting = get(desk, D_INVALID)
+        setting = table_at(desk, D_INVALID)
     if setting == EXCEPT_CONTINUE:
         return 0
     if setting == EXCEPT_REJECT:
@@ -370,7 +372,7 @@ def resolve(
     flow_id: int,
 ) -> int:
     """Give every packet that waits for a datagram the same outcome, and let the datagram go."""
-    ring = get(desk, D_RING)
+    ring = table_at(desk, D_RING)
     waiting = waiting_count(fragments, slot)
     at = 0
     while at < waiting:
