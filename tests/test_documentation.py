@@ -149,6 +149,18 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
 
 
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind `#` on a page: its headings, as the usual viewers spell them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def test_links_into_pages_name_headings() -> None:
+    for page in PAGES:
+        for name, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*\.md)?#([^)\s]+)\)", page.read_text()):
+            assert anchor in anchors(page.parent / name if name else page), f"{page.relative_to(ROOT)}: {name}#{anchor}"
+
+
 def test_the_runner_reads_a_program_and_what_it_prints() -> None:
     match = FENCE.search("```python\nprint(1)\n```\n\n```text\n1\n```\n")
     assert match
