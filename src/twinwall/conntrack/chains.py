@@ -44,7 +44,7 @@ from twinwall.conntrack.header import (
     H_UNUSED,
 )
 from twinwall.conntrack.tuples import KEY_MASK
-from twinwall.path.primitives import Address, get, load_u32, put, store_u8, store_u32
+from twinwall.path.primitives import Address, get, load_u32, put, store_u8, store_u32, table_at
 
 MASK32 = 0xFFFFFFFF
 EVICTION_RANGE = 32  # buckets looked at for an entry to evict: as many entries as Linux's 8 buckets hold in a full table
@@ -52,40 +52,38 @@ EVICTION_RANGE = 32  # buckets looked at for an entry to evict: as many entries 
 
 def entry_at(table: Address, index: int) -> Address:
     """The address of entry `index` (from 1)."""
-    return table + (get(table, H_ENTRIES) + (index - 1) * get(table, H_ENTRY_SIZE))
+    return table + (table_at(table, H_ENTRIES) + (index - 1) * table_at(table, H_ENTRY_SIZE))
 
 
 def bucket_of(table: Address, hashed: int) -> int:
     """The offset of the chain head for a hash."""
-    return get(table, H_BUCKETS) + ((hashed & get(table, H_BUCKET_MASK)) << 2)
+    return table_at(table, H_BUCKETS) + ((hashed & table_at(table, H_BUCKET_MASK)) << 2)
 
 
 def find(table: Address, place: Address, forward: int, reverse: int, hashed: int, now: int) -> int:
     """The live entry of a tuple: its index * 2 + the side that `place` is sent from (0 the flow's first sender); 0: none."""
-    source_hi = get(place, E_SRC_HI)
-    source_lo = get(place, E_SRC_LO)
-    destination_hi = get(place, E_DST_HI)
-    destination_lo = get(place, E_DST_LO)
     index = load_u32(table, bucket_of(table, hashed))
     while index != 0:
         entry = entry_at(table, index)
         link = get(entry, E_LINK)
         if (link >> 32) == hashed:
             key = get(entry, E_KEY) & KEY_MASK
-            one_hi = get(entry, E_SRC_HI)
-            one_lo = get(entry, E_SRC_LO)
-            two_hi = get(entry, E_DST_HI)
-            two_lo = get(entry, E_DST_LO)
-            side = 2
-            if key == forward and one_lo == source_lo and two_lo == destination_lo:
-                if one_hi == source_hi and two_hi == destination_hi:
-                    side = 0
-            if side == 2 and key == reverse and one_lo == destination_lo and two_lo == source_lo:
-                if one_hi == destination_hi and two_hi == source_hi:
-                    side = 1
-            if side != 2:
+            one = get(entry, E_SRC_LO)
+            two = get(entry, E_DST_LO)
+            source = get(place, E_SRC_LO)
+            destination = get(place, E_DST_LO)
+            same = (key ^ forward) | (one ^ source) | (two ^ destination)
+            turned = (key ^ reverse) | (one ^ destination) | (two ^ source)
+            if ((forward >> 40) & 0xFF) != 4:
+                one = get(entry, E_SRC_HI)
+                two = get(entry, E_DST_HI)
+                source = get(place, E_SRC_HI)
+                destination = get(place, E_DST_HI)
+                same = same | (one ^ source) | (two ^ destination)
+                turned = turned | (one ^ destination) | (two ^ source)
+            if same == 0 or turned == 0:
                 if get(entry, E_DEADLINE) > now:
-                    return (index << 1) | side
+                    return (index << 1) | (1 if same != 0 else 0)
                 expire(table, index)
                 return 0
         index = link & MASK32
@@ -130,10 +128,10 @@ def discard(table: Address, index: int) -> int:
 def hand_out(table: Address, entry: Address) -> int:
     """Copy an ended entry for whoever reports flows; without room it is only counted."""
     count = get(table, H_ENDED_COUNT)
-    if count >= get(table, H_ENDED_CAPACITY):
+    if count >= table_at(table, H_ENDED_CAPACITY):
         put(table, H_ENDED_LOST, get(table, H_ENDED_LOST) + 1)
         return 0
-    copy = table + (get(table, H_ENDED) + count * ENTRY_BYTES)
+    copy = table + (table_at(table, H_ENDED) + count * ENTRY_BYTES)
     for word in range(ENTRY_WORDS):
         put(copy, word, get(entry, word))
     put(table, H_ENDED_COUNT, count + 1)
@@ -142,7 +140,7 @@ def hand_out(table: Address, entry: Address) -> int:
 
 def make(table: Address, hashed: int, now: int) -> int:
     """A new, zeroed entry at the head of its chain: its index, or 0 if the table is full and nothing could be evicted."""
-    if get(table, H_LIVE) >= get(table, H_CAPACITY):
+    if get(table, H_LIVE) >= table_at(table, H_CAPACITY):
         if evict(table, hashed, now) == 0:
             return 0
     index = get(table, H_FREE)
@@ -153,7 +151,7 @@ def make(table: Address, hashed: int, now: int) -> int:
         put(table, H_UNUSED, index)
     entry = entry_at(table, index)
     word = 0
-    words = E_BITS + get(table, H_BIT_WORDS)
+    words = E_BITS + table_at(table, H_BIT_WORDS)
     while word < words:
         put(entry, word, 0)
         word = word + 1
@@ -198,7 +196,7 @@ def sweep(table: Address, now: int, budget: int) -> int:
     place = get(table, H_SWEEP)
     removed = 0
     looked = 0
-    while looked < budget and looked < used and get(table, H_ENDED_COUNT) < get(table, H_ENDED_CAPACITY):
+    while looked < budget and looked < used and get(table, H_ENDED_COUNT) < table_at(table, H_ENDED_CAPACITY):
         if place >= used:
             place = 0
         place = place + 1

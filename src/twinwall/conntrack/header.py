@@ -32,9 +32,8 @@ H_BIT_WORDS = 23  # words of rule bits behind each entry
 # Counters, as in /proc/net/stat/nf_conntrack.
 H_INVALID, H_EVICTED, H_FULL, H_EXPIRED, H_ENDED_LOST = 24, 25, 26, 27, 28
 
-# Scratch: a tuple in an entry's order (words 0-3), and the message of the hash.
+# Scratch: a tuple in an entry's order (words 0-3).
 H_TUPLE = 32
-H_MESSAGE = 40
 
 # Timeouts.
 H_TCP_TIMEOUT = 48  # + TcpState; then the two that are no states

@@ -13,7 +13,7 @@ from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.conntrack.protocols.tcp_step import NO_KIND, begin_tcp, next_state, segment_kind, step_tcp
 from twinwall.conntrack.protocols.udp import begin_udp, step_udp
 from twinwall.path.layout import GRE, ICMP, ICMP6, SCTP, TCP, UDP, UDPLITE, W_HEADER
-from twinwall.path.primitives import Address, get, put
+from twinwall.path.primitives import Address, get, put, table_at
 
 _INVALID, _SYN_SENT = TcpState.INVALID.value, TcpState.SYN_SENT.value
 
@@ -34,7 +34,7 @@ def may_begin(table: Address, record: Address, proto: int) -> int:
         state = next_state(table, 0, kind, 0)
         if state == _INVALID:
             return 0
-        return 1 if state == _SYN_SENT or get(table, H_LOOSE) != 0 else 0
+        return 1 if state == _SYN_SENT or table_at(table, H_LOOSE) != 0 else 0
     if proto == ICMP or proto == ICMP6:
         return asks(proto, (get(record, W_HEADER) >> 32) & 0xFF)
     return 1
@@ -63,7 +63,7 @@ def step_machine(
     if proto == TCP:
         return step_tcp(table, entry, packet, end, record, now, direction)
     if proto == UDP:
-        return step_udp(entry, now, get(table, H_UDP), get(table, H_UDP_STREAM))
+        return step_udp(entry, now, table_at(table, H_UDP), table_at(table, H_UDP_STREAM))
     if proto == ICMP or proto == ICMP6:
         put(entry, E_DEADLINE, now + icmp_timeout(table, proto))
         return PASSED
@@ -72,5 +72,5 @@ def step_machine(
     if proto == GRE:
         return step_gre(table, entry, now)
     if proto == UDPLITE:
-        return step_udp(entry, now, get(table, H_UDPLITE), get(table, H_UDPLITE_STREAM))
+        return step_udp(entry, now, table_at(table, H_UDPLITE), table_at(table, H_UDPLITE_STREAM))
     return step_generic(table, entry, now)

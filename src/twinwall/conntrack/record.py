@@ -25,11 +25,13 @@ def count_packet(entry: Address, record: Address, now: int, side: int) -> int:
     ttl = (get(record, W_HEADER) >> 16) & 0xFF
     seen = get(entry, E_SEEN)
     lowest = 16 + 16 * side
+    flags = ((get(record, W_KEY) >> 48) & 0xFF) << (8 * side)
+    if ((seen >> lowest) & 0xFFFF) == (ttl | (ttl << 8)) and (seen & flags) == flags:
+        return 0  # nothing that this side had not sent before
     low = (seen >> lowest) & 0xFF
     high = (seen >> (lowest + 8)) & 0xFF
     low = ttl if ttl < low else low
     high = ttl if ttl > high else high
-    flags = ((get(record, W_KEY) >> 48) & 0xFF) << (8 * side)
     kept = seen & ((0xFFFF << lowest) ^ MASK64)
     put(entry, E_SEEN, kept | flags | (low << lowest) | (high << (lowest + 8)))
     return 0

@@ -18,6 +18,7 @@ from twinwall.conntrack.entry import (
     E_STATUS,
     END_REPLACED,
     ENTRY_STATE,
+    ST_ASSURED,
     ST_MIDSTREAM,
     ST_REVERSED,
     ST_SEEN_REPLY,
@@ -30,12 +31,13 @@ from twinwall.conntrack.protocols.gre import NO_TUPLE, gre_ports
 from twinwall.conntrack.protocols.icmp import is_housekeeping, quotes
 from twinwall.conntrack.protocols.outcome import REFUSED, REOPENED
 from twinwall.conntrack.protocols.tcp import SegmentKind
+from twinwall.conntrack.protocols.tcp_ack import step_ack
 from twinwall.conntrack.protocols.tcp_step import NO_KIND, segment_kind
 from twinwall.conntrack.protocols.udp import udplite_checksum
 from twinwall.conntrack.record import NO_TTL_YET, count_packet
 from twinwall.conntrack.related import track_error
-from twinwall.conntrack.tuples import forward_key, hash_record, reverse_key
-from twinwall.path.flow_state import TRACK_FRESH, TRACK_FULL, TRACK_MIDSTREAM, TRACK_TO_CLIENT
+from twinwall.conntrack.tuples import KEY_MASK, forward_key, hash_record, reverse_key, swap_ports
+from twinwall.path.flow_state import TRACK_ESTABLISHED, TRACK_FRESH, TRACK_FULL, TRACK_MIDSTREAM, TRACK_TO_CLIENT
 from twinwall.path.layout import (
     GRE,
     ICMP,
@@ -49,13 +51,14 @@ from twinwall.path.layout import (
     W_PLACE,
     W_STATUS,
 )
-from twinwall.path.primitives import Address, get, put, store_u8
+from twinwall.path.primitives import Address, get, put, store_u8, table_at
 from twinwall.path.reason import CtState, Direction
 
 _NONE, _NEW = CtState.NONE.value, CtState.NEW.value
 _ESTABLISHED, _UNTRACKED = CtState.ESTABLISHED.value, CtState.UNTRACKED.value
 _NO_DIRECTION = Direction.NONE.value
 _SYN, _RST = SegmentKind.SYN.value, SegmentKind.RST.value
+SETTLED = ST_SEEN_REPLY | ST_ASSURED
 NO_NEXT_HEADER = 59  # IPv6: nothing follows; Linux finds no protocol to track
 FLOW_ID_MASK = 0x1FFFFFFFFFFFFF  # JSON readers keep 53 bits exactly
 FLOW_ID_STEP = 0x9E3779B97F4A5  # odd, so that counting by it meets every number once
@@ -73,22 +76,24 @@ def track(table: Address, packet: Address, end: Address, record: Address, now: i
 
 def track_hashed(table: Address, packet: Address, end: Address, record: Address, now: int, hashed: int) -> int:
     """`track` with the hash already computed."""
-    key = get(record, W_KEY)
-    proto = (key >> 32) & 0xFF
-    forward = forward_key(record)
+    forward = get(record, W_KEY) & KEY_MASK
+    proto = (forward >> 32) & 0xFF
+    reverse = swap_ports(forward)
     if proto != TCP:
         special = track_special(table, packet, end, record, now)
         if special != 0:
             return special
+        forward = forward_key(record)
         if proto == GRE:
             ports = gre_ports(packet + ((get(record, W_PLACE) >> 16) & 0xFFFF), end)
             if ports == NO_TUPLE:
                 return refuse(table, 0, 0)
             forward = forward | ports
+        reverse = reverse_key(forward)
     else:
         if ((get(record, W_STATUS) >> 8) & MARK_TRANSPORT) == 0:
             return refuse(table, 0, 0)
-    found = find(table, record, forward, reverse_key(forward), hashed, now)
+    found = find(table, record, forward, reverse, hashed, now)
     if found == 0:
         return begin(table, packet, end, record, now, hashed, forward)
     return go_on(table, packet, end, record, now, hashed, forward, found)
@@ -153,7 +158,7 @@ def begin(table: Address, packet: Address, end: Address, record: Address, now: i
 def next_flow_id(table: Address) -> int:
     """A number below 2**53 that no other flow of this table has, never 0."""
     flows = get(table, H_FLOWS) + 1
-    flow_id = (get(table, H_FLOW_SEED) + flows * FLOW_ID_STEP) & FLOW_ID_MASK
+    flow_id = (table_at(table, H_FLOW_SEED) + flows * FLOW_ID_STEP) & FLOW_ID_MASK
     if flow_id == 0:
         flows = flows + 1
         flow_id = FLOW_ID_STEP
@@ -175,10 +180,14 @@ def go_on(
     if (status & ST_UNCONFIRMED) != 0:
         return restart(table, packet, end, record, now, index, side)
     direction = side ^ (1 if (status & ST_REVERSED) != 0 else 0)
+    towards = TRACK_TO_CLIENT if side != 0 else 0
+    if (status & SETTLED) == SETTLED and step_ack(table, entry, packet, end, record, now, direction) != 0:
+        count_packet(entry, record, now, side)
+        return pack(_ESTABLISHED, direction, TRACK_ESTABLISHED | towards, index)
     label = _ESTABLISHED
     if direction == 0 and (status & ST_SEEN_REPLY) == 0:
         label = _NEW
-    marks = established_packet(entry, record, direction, side) | (TRACK_TO_CLIENT if side != 0 else 0)
+    marks = established_packet(entry, record, direction, side) | towards
     outcome = step_machine(table, entry, packet, end, record, now, direction)
     if outcome == REOPENED:
         remove(table, index, END_REPLACED)

@@ -7,11 +7,11 @@ of the second; protocols without ports have zeros.
 
 from __future__ import annotations
 
-from twinwall.conntrack.header import H_KEY0, H_KEY1, H_MESSAGE
+from twinwall.conntrack.header import H_KEY0, H_KEY1
 from twinwall.conntrack.protocols.icmp import icmp_key, inverse_icmp_key
-from twinwall.conntrack.siphash import siphash13
+from twinwall.conntrack.siphash import LONG, SHORT, siphash13
 from twinwall.path.layout import GRE, ICMP, ICMP6, SCTP, TCP, UDP, UDPLITE, W_DST_HI, W_DST_LO, W_KEY, W_SRC_HI, W_SRC_LO
-from twinwall.path.primitives import Address, get, put
+from twinwall.path.primitives import Address, get, table_at
 
 KEY_MASK = 0xFFFFFFFFFFFF
 NO_PORTS = 0xFFFF00000000
@@ -48,29 +48,29 @@ def without_call(key: int) -> int:
 
 def hash_tuple(table: Address, place: Address, forward: int, reverse: int) -> int:
     """32 bits, the same for both directions; `place` holds source and destination address in words 0-3."""
-    src_hi = get(place, W_SRC_HI)
+    words = SHORT
+    src_hi = 0
     src_lo = get(place, W_SRC_LO)
-    dst_hi = get(place, W_DST_HI)
+    dst_hi = 0
     dst_lo = get(place, W_DST_LO)
+    if ((forward >> 40) & 0xFF) != 4:
+        words = LONG
+        src_hi = get(place, W_SRC_HI)
+        dst_hi = get(place, W_DST_HI)
     swapped = 0
     if src_hi > dst_hi or (src_hi == dst_hi and src_lo > dst_lo):
         swapped = 1
     if src_hi == dst_hi and src_lo == dst_lo and forward > reverse:
         swapped = 1
-    message = table + H_MESSAGE * 8
     key = reverse if swapped != 0 else forward
-    words = 2
-    if ((key >> 40) & 0xFF) == 4:
-        put(message, 0, ((dst_lo << 32) | src_lo) if swapped != 0 else ((src_lo << 32) | dst_lo))
-        put(message, 1, key)
-    else:
-        words = 5
-        put(message, 0, dst_hi if swapped != 0 else src_hi)
-        put(message, 1, dst_lo if swapped != 0 else src_lo)
-        put(message, 2, src_hi if swapped != 0 else dst_hi)
-        put(message, 3, src_lo if swapped != 0 else dst_lo)
-        put(message, 4, key)
-    return siphash13(get(table, H_KEY0), get(table, H_KEY1), message, words) & 0xFFFFFFFF
+    first_hi = dst_hi if swapped != 0 else src_hi
+    first_lo = dst_lo if swapped != 0 else src_lo
+    second_hi = src_hi if swapped != 0 else dst_hi
+    second_lo = src_lo if swapped != 0 else dst_lo
+    if words == SHORT:
+        second_lo = (first_lo << 32) | second_lo
+    hashed = siphash13(table_at(table, H_KEY0), table_at(table, H_KEY1), words, first_hi, first_lo, second_hi, second_lo, key)
+    return hashed & 0xFFFFFFFF
 
 
 def hash_record(table: Address, record: Address) -> int:

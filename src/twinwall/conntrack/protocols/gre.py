@@ -10,7 +10,7 @@ from __future__ import annotations
 from twinwall.conntrack.entry import E_DEADLINE, E_STATUS, ST_ASSURED, ST_SEEN_REPLY
 from twinwall.conntrack.header import H_GRE, H_GRE_STREAM
 from twinwall.conntrack.protocols.outcome import PASSED
-from twinwall.path.primitives import Address, get, put
+from twinwall.path.primitives import Address, get, put, table_at
 from twinwall.path.wire import be16
 
 VERSION_MASK, VERSION_PPTP = 7, 1
@@ -35,9 +35,9 @@ def gre_ports(cursor: Address, stop: Address) -> int:
 def step_gre(table: Address, entry: Address, now: int) -> int:
     """Refresh the flow with the lifetime it has earned."""
     status = get(entry, E_STATUS)
-    timeout = get(table, H_GRE)
+    timeout = table_at(table, H_GRE)
     if (status & ST_SEEN_REPLY) != 0:
-        timeout = get(table, H_GRE_STREAM)
+        timeout = table_at(table, H_GRE_STREAM)
         put(entry, E_STATUS, status | ST_ASSURED)
     put(entry, E_DEADLINE, now + timeout)
     return PASSED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twinwall.conntrack.header import H_ICMP, H_ICMP6
 from twinwall.path.layout import ICMP, ICMP6, W_HEADER, W_ICMP, W_KEY
-from twinwall.path.primitives import Address, get
+from twinwall.path.primitives import Address, get, table_at
 
 ECHO, ECHO_REPLY, TIMESTAMP, TIMESTAMP_REPLY = 8, 0, 13, 14
 INFO, INFO_REPLY, ADDRESS, ADDRESS_REPLY = 15, 16, 17, 18
@@ -71,4 +71,4 @@ def inverse_icmp_key(key: int) -> int:
 
 def icmp_timeout(table: Address, proto: int) -> int:
     """How long a query's entry lives after each of its messages."""
-    return get(table, H_ICMP6 if proto == ICMP6 else H_ICMP)
+    return table_at(table, H_ICMP6 if proto == ICMP6 else H_ICMP)

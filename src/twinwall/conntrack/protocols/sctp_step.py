@@ -11,7 +11,7 @@ from twinwall.conntrack.header import H_SCTP_ROWS, H_SCTP_TIMEOUT
 from twinwall.conntrack.protocols.outcome import PASSED, REFUSED
 from twinwall.conntrack.protocols.sctp import DATA, HIGHEST_TYPE, ROWS, Chunk, SctpState
 from twinwall.path.layout import W_PLACE, W_SCTP
-from twinwall.path.primitives import Address, get, load_u8, put, store_u8
+from twinwall.path.primitives import Address, get, load_u8, put, store_u8, table_at
 from twinwall.path.wire import be16, be32
 
 MASK32 = 0xFFFFFFFF
@@ -85,7 +85,7 @@ def next_state(table: Address, direction: int, kind: int, state: int) -> int:
     """The table's cell."""
     if kind > HIGHEST_TYPE:
         return state
-    return (get(table, H_SCTP_ROWS + direction * ROWS + kind) >> (4 * state)) & 15
+    return (table_at(table, H_SCTP_ROWS + direction * ROWS + kind) >> (4 * state)) & 15
 
 
 def begin_sctp(table: Address, entry: Address, packet: Address, end: Address, record: Address) -> int:
@@ -217,5 +217,5 @@ def step_sctp(
                 put(entry, E_STATUS, get(entry, E_STATUS) | ST_ASSURED)
         cursor = cursor + chunk_size(cursor)
     if refresh != 0:
-        put(entry, E_DEADLINE, now + get(table, H_SCTP_TIMEOUT + state))
+        put(entry, E_DEADLINE, now + table_at(table, H_SCTP_TIMEOUT + state))
     return PASSED

@@ -50,7 +50,7 @@ from twinwall.conntrack.protocols.window import IGNORE as OLD_SEGMENT
 from twinwall.conntrack.protocols.window import INVALID as NO_FIT
 from twinwall.conntrack.protocols.window import in_window, open_side, read_syn_options, segment_end
 from twinwall.path.layout import W_HEADER, W_KEY, W_SEQ
-from twinwall.path.primitives import Address, get, note, put, store_u8
+from twinwall.path.primitives import Address, get, note, put, store_u8, table_at
 from twinwall.path.trace import TraceEvent
 
 _SYN, _SYNACK, _FIN, _ACK, _RST = (kind.value for kind in tuple(SegmentKind)[:5])
@@ -70,12 +70,12 @@ SHRINK_ABOVE = 120 * SECOND  # an entry with less time left is not shortened by 
 def segment_kind(table: Address, record: Address) -> int:
     """The `SegmentKind` of the decoded segment; 15 for flags that no stack sends."""
     flags = (get(record, W_KEY) >> 48) & 0x3F
-    return (get(table, H_TCP_KINDS + (flags >> 4)) >> (4 * (flags & 15))) & 15
+    return (table_at(table, H_TCP_KINDS + (flags >> 4)) >> (4 * (flags & 15))) & 15
 
 
 def next_state(table: Address, direction: int, kind: int, state: int) -> int:
     """The table's cell."""
-    return (get(table, H_TCP_ROWS + direction * KINDS + kind) >> (4 * state)) & 15
+    return (table_at(table, H_TCP_ROWS + direction * KINDS + kind) >> (4 * state)) & 15
 
 
 def begin_tcp(entry: Address, packet: Address, end: Address, record: Address, kind: int) -> int:
@@ -162,7 +162,7 @@ def judge_reset(table: Address, entry: Address, record: Address, direction: int,
         established = 1 if state == _ESTABLISHED and (status & ST_ASSURED) != 0 else 0
         if seq == 0 and established == 0:
             return RST_CHECK
-        if before(seq, maxack) != 0 and get(table, H_IGNORE_INVALID_RST) == 0:
+        if before(seq, maxack) != 0 and table_at(table, H_IGNORE_INVALID_RST) == 0:
             return RST_REFUSE
         if established == 0 or seq == maxack:
             return RST_CHECK
@@ -186,7 +186,7 @@ def shorten_on_mismatch(table: Address, entry: Address, now: int, direction: int
     last_kind = (last >> 40) & 0xFF
     if ((last >> 32) & 0xFF) != direction and (last_kind == _FIN or last_kind == _RST):
         deadline = get(entry, E_DEADLINE)
-        short = now + get(table, H_TCP_UNACKNOWLEDGED)
+        short = now + table_at(table, H_TCP_UNACKNOWLEDGED)
         if deadline >= now + SHRINK_ABOVE and deadline > short:
             put(entry, E_DEADLINE, short)
         return 0
@@ -196,17 +196,17 @@ def shorten_on_mismatch(table: Address, entry: Address, now: int, direction: int
 
 def pick_timeout(table: Address, entry: Address, kind: int, state: int) -> int:
     """How long the entry lives after an accepted segment that led to `state`."""
-    usual = get(table, H_TCP_TIMEOUT + state)
+    usual = table_at(table, H_TCP_TIMEOUT + state)
     retrans = (get(entry, E_LAST_END) >> 32) & 0xFF
-    if retrans >= get(table, H_MAX_RETRANS) and usual > get(table, H_TCP_RETRANS):
-        return get(table, H_TCP_RETRANS)
+    if retrans >= table_at(table, H_MAX_RETRANS) and usual > table_at(table, H_TCP_RETRANS):
+        return table_at(table, H_TCP_RETRANS)
     if kind == _RST:
-        return get(table, H_TCP_TIMEOUT + _CLOSE)
+        return table_at(table, H_TCP_TIMEOUT + _CLOSE)
     if ((get(entry, E_O_MORE) | get(entry, E_R_MORE)) & (FLAG_UNACKNOWLEDGED << 8)) != 0:
-        if usual > get(table, H_TCP_UNACKNOWLEDGED):
-            return get(table, H_TCP_UNACKNOWLEDGED)
-    if (get(entry, E_LAST_WIN) & MASK32) == 0 and usual > get(table, H_TCP_RETRANS):
-        return get(table, H_TCP_RETRANS)
+        if usual > table_at(table, H_TCP_UNACKNOWLEDGED):
+            return table_at(table, H_TCP_UNACKNOWLEDGED)
+    if (get(entry, E_LAST_WIN) & MASK32) == 0 and usual > table_at(table, H_TCP_RETRANS):
+        return table_at(table, H_TCP_RETRANS)
     return usual
 
 
@@ -228,8 +228,8 @@ def settle_segment(table: Address, entry: Address, now: int, direction: int, kin
             return PASSED
         if kind == _SYN and old == _SYN_SENT:
             return PASSED  # a repeated SYN alone must not keep an entry alive
-        if state == _ESTABLISHED and timeout > get(table, H_TCP_UNACKNOWLEDGED):
-            timeout = get(table, H_TCP_UNACKNOWLEDGED)
+        if state == _ESTABLISHED and timeout > table_at(table, H_TCP_UNACKNOWLEDGED):
+            timeout = table_at(table, H_TCP_UNACKNOWLEDGED)
     else:
         if (status & ST_ASSURED) == 0 and state == _ESTABLISHED and (old == _SYN_RECV or old == _ESTABLISHED):
             put(entry, E_STATUS, status | ST_ASSURED)

@@ -20,7 +20,7 @@ from twinwall.conntrack.protocols.tcp_flags import (
 )
 from twinwall.conntrack.protocols.tcp_options import highest_sack, syn_options
 from twinwall.path.layout import ACK, RST, SYN, W_HEADER, W_KEY, W_PLACE, W_SEQ
-from twinwall.path.primitives import Address, get, put
+from twinwall.path.primitives import Address, get, put, table_at
 
 ACCEPT, IGNORE, INVALID = 0, 1, 2
 OLD_ACK = 66000  # how far behind an acknowledgement may lag even where the window is smaller
@@ -178,7 +178,7 @@ def in_window(
         seq = my_end
         edge = my_end
 
-    liberal = ((my_more >> 8) & FLAG_LIBERAL) | get(table, H_LIBERAL)
+    liberal = ((my_more >> 8) & FLAG_LIBERAL) | table_at(table, H_LIBERAL)
     reach = my_maxwin if my_maxwin > OLD_ACK else OLD_ACK
     recent_ack = after(sack, their_end - reach - 1)
     recent_data = after(edge, my_end - their_maxwin - 1)
