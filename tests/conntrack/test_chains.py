@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,8 +15,11 @@ from tests.conntrack.tracked import Tracked
 from twinwall.conntrack import header as h
 from twinwall.conntrack.chains import bucket_of, entry_at
 from twinwall.conntrack.entry import E_LINK, END_EVICTED, END_TIMEOUT
+from twinwall.conntrack.tracker import tuple_hash
 from twinwall.path import flow_state
-from twinwall.path.primitives import get, load_u32
+from twinwall.path.decode import decode
+from twinwall.path.layout import LINK_RAW, RECORD_BYTES
+from twinwall.path.primitives import Pointer, get, load_u32
 from twinwall.policy.model import Tracking
 
 
@@ -115,3 +120,68 @@ def test_sweep_waits_for_room_in_the_ended_buffer():
         tracked.table.drain_ended()
     assert removed == [2, 2, 1]
     assert int(tracked.table.words[h.H_ENDED_LOST]) == 0
+
+
+def bucket(tracked: Tracked, packet: bytes) -> int:
+    """The chain that the packet's flow hashes to."""
+    record = Pointer(np.zeros(RECORD_BYTES, np.uint8).data)
+    start = Pointer(packet)
+    decode(start, start + len(packet), LINK_RAW, len(packet), record)
+    return tuple_hash(tracked.pointer, record) & int(tracked.table.words[h.H_BUCKET_MASK])
+
+
+def assure(tracked: Tracked, pair: Pair) -> None:
+    for packet in (pair.tcp("S", 1), pair.swapped().tcp("SA", 1, 2), pair.tcp("A", 2, 2)):
+        tracked.send(packet)
+
+
+@pytest.mark.parametrize("number", range(40, 120, 2))
+def test_eviction_looks_at_the_newcomer_s_chain_and_the_31_after_it(number: int):
+    """Thirty established connections and one half-open fill the table: whether it makes room is a matter of distance."""
+    tracked = Tracked(Tracking(connections=31))
+    victim = client(0).tcp("S", 1)
+    tracked.send(victim)
+    for each in range(1, 31):
+        assure(tracked, client(each))
+    newcomer = client(number).tcp("S", 1)
+    distance = (bucket(tracked, victim) - bucket(tracked, newcomer)) % (int(tracked.table.words[h.H_BUCKET_MASK]) + 1)
+    answer = tracked.send(newcomer)
+    assert bool(answer.index) == (distance < 32)
+    ended = tracked.table.drain_ended()
+    assert [int(each["sport"]) for each in ended] == ([1024] if distance < 32 else [])
+    assert tracked.table.count == 31
+    assert all(tracked.says(client(each).tcp("A", 2, 2)) == "ESTABLISHED original" for each in range(1, 31))
+
+
+def test_all_that_may_go_goes_from_the_first_chain_that_has_any():
+    tracked = Tracked(Tracking(connections=30))
+    for number in range(30):
+        tracked.send(client(number).tcp("S", 1))
+    chains = {}
+    for number in range(30):
+        chains.setdefault(bucket(tracked, client(number).tcp("S", 1)), set()).add(1024 + number)
+    newcomer = client(77).tcp("S", 1)
+    size = int(tracked.table.words[h.H_BUCKET_MASK]) + 1
+    first = min(chains, key=lambda each: (each - bucket(tracked, newcomer)) % size)
+    assert tracked.send(newcomer).index
+    assert {int(each["sport"]) for each in tracked.table.drain_ended()} == chains[first]
+    assert tracked.table.count == 31 - len(chains[first])
+
+
+def test_an_expired_connection_goes_though_it_was_assured():
+    tracked = Tracked(Tracking(connections=1))
+    assure(tracked, client(0))
+    assert tracked.send(client(1).udp()).marks & flow_state.TRACK_FULL
+    tracked.wait(5 * 86_400)
+    assert tracked.says(client(1).udp()) == "NEW original"
+    assert list(tracked.table.drain_ended()["end_reason"]) == [END_TIMEOUT]
+    assert int(tracked.table.words[h.H_EVICTED]) == 0
+
+
+def test_a_full_ended_buffer_loses_records_and_counts_them():
+    tracked = Tracked(Tracking(connections=2), ended=1)
+    for number in range(9):
+        tracked.send(client(number).udp())
+    lost = int(tracked.table.words[h.H_ENDED_LOST])
+    assert len(tracked.table.drain_ended()) == 1
+    assert lost + 1 == int(tracked.table.words[h.H_EVICTED])
