@@ -29,6 +29,7 @@ EIGHT_EXTENSIONS = bytes.fromhex("60000000005000400000")[:6] + b"\x3c\x40" + raw
 MALFORMED = {
     Reason.NOT_IP: (ARP, LINK_ETHERNET),
     Reason.TRUNCATED_LINK: (ARP[:13], LINK_ETHERNET),
+    Reason.TOO_MANY_TAGS: (bytes(12) + b"\x81\x00\x00\x01" * 5 + b"\x08\x00" + bytes(raw(SYN)), LINK_ETHERNET),
     Reason.UNSUPPORTED_LINK: (ARP, LINK_UNSUPPORTED),
     Reason.TRUNCATED_IP: (bytes(raw(SYN)[:19]), LINK_RAW),
     Reason.BAD_IP_VERSION: (damaged(SYN, at_0=0x55), LINK_RAW),

@@ -119,9 +119,9 @@ def test_up_to_four_vlan_tags_are_stepped_over_and_the_outermost_counts(link, co
     assert found["dport"] == 443
 
 
-def test_a_fifth_vlan_tag_is_not_looked_behind():
+def test_a_fifth_vlan_tag_is_not_looked_behind_and_does_not_pass_unjudged():
     found = decoded(tagged(LINK_ETHERNET, *[(0x8100, 9)] * 5), LINK_ETHERNET)
-    assert (found.reason, found["ethertype"], found["vlan_count"]) == (Reason.NOT_IP, 0x8100, 4)
+    assert (found.reason, found["ethertype"], found["vlan_count"]) == (Reason.TOO_MANY_TAGS, 0x8100, 4)
 
 
 @pytest.mark.parametrize("tags", [1, 2, 4])

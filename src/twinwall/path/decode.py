@@ -72,6 +72,8 @@ def decode(packet: Address, end: Address, link: int, wire_length: int, record: A
         if ethertype == ETHERTYPE_IPV4 or ethertype == ETHERTYPE_IPV6:
             reason = network(packet, end, ethertype, start >> 16 & 0xFF, wire_length, record)
             status = status | get(record, W_STATUS) | MARK_IP << 8
+        elif is_vlan(ethertype):
+            reason = Reason.TOO_MANY_TAGS
         else:
             reason = Reason.NOT_IP
     if wire_length > captured:
@@ -124,13 +126,18 @@ def link_header(packet: Address, end: Address, link: int) -> int:
     return LINK_FAILED | 1
 
 
+def is_vlan(ethertype: int) -> int:
+    """1 for the ethertypes of VLAN tags: 802.1Q, 802.1ad, and what came before the latter."""
+    return 1 if ethertype == 0x8100 or ethertype == 0x88A8 or ethertype == 0x9100 else 0
+
+
 def vlan_tags(packet: Address, end: Address, ethertype: int, offset: int) -> int:
     """Step over stacked 802.1Q and 802.1ad tags; the outermost tag's identifier is kept."""
     count = 0
     outer = 0
     cursor = packet + offset
     for _ in range(VLAN_TAGS):
-        if ethertype == 0x8100 or ethertype == 0x88A8 or ethertype == 0x9100:
+        if is_vlan(ethertype):
             if cursor + 4 > end:
                 return LINK_FAILED
             if count == 0:

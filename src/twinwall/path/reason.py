@@ -66,6 +66,7 @@ class Reason(IntEnum):
     SNAPPED = 22, "the capture's snap length cut a header that a verdict needs"
     BAD_IP_CHECKSUM = 23, "the IPv4 header checksum is wrong (checked with --checksums)"
     BAD_TRANSPORT_CHECKSUM = 24, "the transport checksum is wrong (checked with --checksums)"
+    TOO_MANY_TAGS = 25, "more stacked VLAN tags than a firewall looks behind; what they carry could not be judged"
     # Stateless stage.
     STATELESS_RULE = 40, "a stateless rule decided"
     STATELESS_DEFAULT = 41, "no stateless rule matched; the stateless default decided"
