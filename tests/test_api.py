@@ -70,3 +70,16 @@ def test_a_replay_that_is_abandoned_closes_its_files(tmp_path):
     replay.close()
     assert str(path) not in open_files()
     assert TRAFFIC not in open_files()
+
+
+def test_every_run_has_its_own_secret_and_no_decision_depends_on_it():
+    from twinwall.api import secret_key
+    from twinwall.engine.engine import Settings
+
+    assert secret_key() != secret_key()
+    policy = twinwall.Policy.load(POLICY)
+    first, second = (
+        [batch.decisions.tobytes() for batch in twinwall.replay(policy, TRAFFIC, settings=Settings(key=secret_key()))]
+        for _ in range(2)
+    )
+    assert first == second

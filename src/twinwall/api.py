@@ -18,6 +18,7 @@ from contextlib import closing
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
+from secrets import randbits
 from typing import TYPE_CHECKING
 
 from twinwall.policy import model
@@ -47,6 +48,11 @@ class Policy(model.Policy):
         return cls(**{field.name: getattr(loaded, field.name) for field in fields(loaded)})
 
 
+def secret_key() -> tuple[int, int]:
+    """A new secret for `Settings.key`."""
+    return randbits(64), randbits(64)
+
+
 def replay(
     policy: model.Policy,
     captures: Paths,
@@ -63,11 +69,12 @@ def replay(
     from twinwall.capture import CaptureError, open_captures  # noqa: PLC0415 - importing twinwall stays cheap
     from twinwall.capture.framer import native_framer  # noqa: PLC0415
     from twinwall.compile.policy import compile_policy  # noqa: PLC0415
-    from twinwall.engine.engine import Engine  # noqa: PLC0415
+    from twinwall.engine.engine import Engine, Settings  # noqa: PLC0415
     from twinwall.engine.machine import NativeMachine  # noqa: PLC0415
 
     paths = [captures] if isinstance(captures, str | PathLike) else list(captures)
-    engine = Engine(policy, compile_policy(policy), NativeMachine(announce), settings)
+    chosen = settings or Settings(key=secret_key())
+    engine = Engine(policy, compile_policy(policy), NativeMachine(announce), chosen)
     problem: CaptureError | None = None
     with closing(open_captures([str(path) for path in paths], framer=native_framer(announce))) as capture:
         try:

@@ -102,6 +102,7 @@ class _Run:
     def __init__(
         self, policy: Policy, captures: tuple[str, ...], targets: Targets, *, checksums: bool, progress: bool | None
     ) -> None:
+        from twinwall.api import secret_key  # noqa: PLC0415 - see above
         from twinwall.capture import open_captures  # noqa: PLC0415 - `--help` does without
         from twinwall.capture.framer import native_framer  # noqa: PLC0415
         from twinwall.compile.policy import compile_policy  # noqa: PLC0415
@@ -111,7 +112,7 @@ class _Run:
         open_captures(captures).close()  # a file that is not there is found before anything is compiled
         announce = announce_once()
         compiled = compile_policy(policy)
-        settings = Settings(checksums=checksums)
+        settings = Settings(checksums=checksums, key=secret_key())
         self.targets = targets
         self.capture: CaptureRun = open_captures(captures, framer=native_framer(announce))
         self.engine: Engine = Engine(policy, compiled, NativeMachine(announce), settings, keep=targets.any)

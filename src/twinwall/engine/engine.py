@@ -61,7 +61,11 @@ class Frames(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """How a run differs from the policy's own settings.  `key` is the connection table's secret."""
+    """How a run differs from the policy's own settings.
+
+    `key` is the secret of the connection table's hash, so that a capture cannot be made to fill one chain; whoever replays
+    captures of strangers gives a random one.  No decision depends on it while the table has room.
+    """
 
     checksums: bool = False
     key: tuple[int, int] = (0x0706050403020100, 0x0F0E0D0C0B0A0908)
