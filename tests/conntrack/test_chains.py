@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import count
 
 import numpy as np
 import pytest
@@ -135,16 +136,17 @@ def assure(tracked: Tracked, pair: Pair) -> None:
         tracked.send(packet)
 
 
-@pytest.mark.parametrize("number", range(40, 120, 2))
-def test_eviction_looks_at_the_newcomer_s_chain_and_the_31_after_it(number: int):
+@pytest.mark.parametrize("distance", [0, 1, 31, 32, 63])
+def test_eviction_looks_at_the_newcomer_s_chain_and_the_31_after_it(distance: int):
     """Thirty established connections and one half-open fill the table: whether it makes room is a matter of distance."""
     tracked = Tracked(Tracking(connections=31))
     victim = client(0).tcp("S", 1)
     tracked.send(victim)
     for each in range(1, 31):
         assure(tracked, client(each))
-    newcomer = client(number).tcp("S", 1)
-    distance = (bucket(tracked, victim) - bucket(tracked, newcomer)) % (int(tracked.table.words[h.H_BUCKET_MASK]) + 1)
+    chains = int(tracked.table.words[h.H_BUCKET_MASK]) + 1
+    wanted = (bucket(tracked, victim) - distance) % chains
+    newcomer = next(packet for number in count(40) if bucket(tracked, packet := client(number).tcp("S", 1)) == wanted)
     answer = tracked.send(newcomer)
     assert bool(answer.index) == (distance < 32)
     ended = tracked.table.drain_ended()

@@ -154,17 +154,26 @@ def test_a_challenge_is_not_taken_for_the_acknowledgement_of_the_last_fin():
     assert tracked.listed()[0] == "TIME_WAIT"
 
 
-def test_both_sides_may_open_at_once():
+@pytest.mark.parametrize(
+    "last",
+    [
+        [(S.tcp("SA", 500, 101), "SYN_RECV"), (C.tcp("A", 101, 501), "ESTABLISHED")],
+        [(S.tcp("A", 501, 101), "ESTABLISHED")],  # after one SYN alone, the server's ACK would prove nothing
+    ],
+)
+def test_both_sides_may_open_at_once(last):
     tracked = Tracked()
-    for packet, name in (
-        (C.tcp("S", 100), "SYN_SENT"),
-        (S.tcp("S", 500), "SYN_SENT2"),
-        (C.tcp("SA", 100, 501), "SYN_RECV"),
-        (S.tcp("SA", 500, 101), "SYN_RECV"),
-        (C.tcp("A", 101, 501), "ESTABLISHED"),
-    ):
+    first = [(C.tcp("S", 100), "SYN_SENT"), (S.tcp("S", 500), "SYN_SENT2"), (C.tcp("SA", 100, 501), "SYN_RECV")]
+    for packet, name in first + last:
         assert tracked.says(packet) != "INVALID"
         assert TcpState(tracked.only()["state"]).name == name
+
+
+def test_the_server_may_send_before_the_handshake_s_last_segment_reached_us():
+    tracked = Tracked()
+    for packet in (C.tcp("S", 100), S.tcp("SA", 500, 101), S.tcp("PA", 501, 101, 20)):
+        assert tracked.says(packet) != "INVALID"
+    assert tracked.listed()[0] == "SYN_RECV"
 
 
 def test_fins_outside_the_window_from_both_sides_end_a_connection_sooner():
