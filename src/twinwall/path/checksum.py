@@ -1,8 +1,8 @@
 """Checksums of a decoded packet: IPv4 header, TCP, UDP, UDP-Lite (RFC 3828), ICMP, ICMPv6 and SCTP (RFC 9260).
 
-All but SCTP's are the Internet checksum (RFC 1071): the ones' complement sum of 16-bit words, which over data that includes a
-right checksum is 0xFFFF.  The transport protocols add a pseudo header (RFC 793, RFC 8200 section 8.1): addresses, length, protocol.
-SCTP uses CRC32c, stored with its low byte first, over the packet with a checksum of zero.
+All but SCTP's are the Internet checksum (RFC 1071): the ones' complement sum of 16-bit words, which over data that
+includes a right checksum is 0xFFFF.  The transport protocols add a pseudo header (RFC 793, RFC 8200 section 8.1): addresses,
+length, protocol.  SCTP uses CRC32c, stored with its low byte first, over the packet with a checksum of zero.
 
 Captures made on the sending machine hold checksums that the network card was to fill in, so nothing here runs unless asked.
 """
