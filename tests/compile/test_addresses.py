@@ -14,7 +14,7 @@ from twinwall.compile.rows import RowPool
 from twinwall.path.layout import W_SRC_HI
 from twinwall.path.lookup import address_row
 from twinwall.path.primitives import Pointer
-from twinwall.path.table_layout import H_PAGES, H_SOURCE_INDEX, H_SOURCE_NODES, HEADER_WORDS
+from twinwall.path.table_layout import H_SOURCE_INDEX, H_SOURCE_NODES, HEADER_WORDS
 from twinwall.policy.sets import AddressSet, normalise
 
 V4 = st.one_of(st.integers(0, (1 << 32) - 1), st.sampled_from([0, 0xFFFF, 0x10000, 0x1FFFF, (1 << 32) - 1]))
@@ -34,14 +34,15 @@ def find(sets, version, address):
     pool, pages = RowPool(len(sets)), PagePool()
     table = compile_addresses(sets, pool)
     directory = pages.add(table.index).view(np.uint64)
-    places = {H_SOURCE_INDEX: HEADER_WORDS, H_PAGES: HEADER_WORDS + len(directory)}
-    places[H_SOURCE_NODES] = places[H_PAGES] + len(pages.words())
+    places = {H_SOURCE_INDEX: HEADER_WORDS + len(pages.words())}
+    places[H_SOURCE_NODES] = places[H_SOURCE_INDEX] + len(directory)
     header = np.zeros(HEADER_WORDS, np.uint64)
     for word, place in places.items():
         header[word] = place
-    words = np.concatenate((header, directory, pages.words(), table.nodes))
+    words = np.concatenate((header, pages.words(), directory, table.nodes))
     record = make_record(version=version, src_hi=address >> 64, src_lo=address & ((1 << 64) - 1))
-    number = address_row(Pointer(words), Pointer(bytearray(record.tobytes())), W_SRC_HI, H_SOURCE_INDEX, table.steps)
+    at = Pointer(bytearray(record.tobytes()))
+    number = address_row(Pointer(words), at, W_SRC_HI, H_SOURCE_INDEX, version, table.steps)
     return row_bits(pool, number)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.compile.generate import make_rule
 from tests.compile.test_rows import row_bits
-from twinwall.compile.contexts import CONTEXTS, FLOWS, compile_contexts, compile_flows
+from twinwall.compile.contexts import CONTEXTS, asks_context, compile_contexts, flow_bits
 from twinwall.compile.entries import entries_of
 from twinwall.compile.rows import RowPool
 from twinwall.policy.model import Condition, FlowDirection, FlowOption, PacketField, RuleType
@@ -55,7 +55,10 @@ def test_a_context_leads_to_its_rules(place, expected):
 def test_every_context_has_a_row():
     pool = RowPool(len(RULES))
     assert len(compile_contexts(entries_of(RULES), pool)) == CONTEXTS == 256 * 16
-    assert len(compile_flows(entries_of(RULES), pool)) == FLOWS == 16
+
+
+def test_only_rules_with_such_a_condition_ask_for_the_context():
+    assert {number for number, each in enumerate(entries_of(RULES)) if asks_context(each)} == set(range(1, 9))
 
 
 SERVER, CLIENT = FlowDirection.TO_SERVER, FlowDirection.TO_CLIENT
@@ -88,4 +91,4 @@ NO_FLOW, ESTABLISHED, FIRST = 2, 4, 8
     ],
 )
 def test_a_place_in_the_flow_leads_to_its_rules(place, expected):
-    assert rules_at(compile_flows, FLOW_RULES, place) == expected
+    assert {number for number, rule in enumerate(FLOW_RULES) if flow_bits(rule) >> place & 1} == expected

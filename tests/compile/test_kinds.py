@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compile.generate import make_rule
 from tests.compile.test_rows import row_bits
 from twinwall.compile.entries import entries_of
-from twinwall.compile.kinds import ICMP6_KEYS, ICMP_KEYS, KEYS, TCP_KEYS, compile_kinds, compile_protocols
+from twinwall.compile.kinds import MESSAGES, asks_kind, compile_kinds, compile_protocols, forms
 from twinwall.compile.rows import RowPool
+from twinwall.path.table_layout import FORM_FLAGS_SHIFT, FORM_MESSAGE, FORM_PLACE
 from twinwall.policy.model import Condition, PacketField
 
 F = PacketField
@@ -54,26 +54,29 @@ def test_every_kind_of_packet_leads_to_the_rules_that_accept_it(seed):
     rules = [some_kind(rng) for _ in range(9)]
     pool = RowPool(len(rules))
     table = compile_kinds(entries_of(rules), pool)
-    assert len(table.rows) == KEYS
+    assert (len(table.plain), len(table.messages)) == (512, 2 * MESSAGES)
     for _ in range(30):
         proto, transport = rng.choice([6, 6, 1, 58, 17, 0, 255]), rng.random() < 0.8
         flags, kind, code = rng.randrange(256), rng.randrange(25), rng.randrange(25)
-        form = int(table.forms[proto + 256 * transport])
-        key = (form & 0xFFFFFFFF) + (flags & form >> 32 & 0xFF) + ((kind << 8 | code) & form >> 40 & 0xFFFF)
+        form = int(forms(0, 256)[proto + 256 * transport])
+        row = table.plain[(form + (flags & form >> FORM_FLAGS_SHIFT & 0xFF) & FORM_PLACE) % 512]
+        if form & FORM_MESSAGE:
+            row = table.messages[(form & FORM_PLACE) + (code << 8 | kind)]
         given_packet = {"transport": transport, "flags": flags, "kind": kind, "code": code}
         expected = {number for number, rule in enumerate(rules) if meets(rule, proto, **given_packet)}
-        assert row_bits(pool, table.rows[key]) == expected
+        assert row_bits(pool, row) == expected
 
 
-@pytest.mark.parametrize(("proto", "base", "last"), [(6, TCP_KEYS, 255), (1, ICMP_KEYS, 65535), (58, ICMP6_KEYS, 65535)])
-def test_keys_of_different_protocols_do_not_meet(proto, base, last):
-    rules = [make_rule(protocols=frozenset({proto}))]
-    pool = RowPool(1)
-    rows = compile_kinds(entries_of(rules), pool).rows
-    assert row_bits(pool, rows[base]) == row_bits(pool, rows[base + last]) == {0}
-    for neighbour in (base - 1, base + last + 1):
-        if neighbour < KEYS:
-            assert row_bits(pool, rows[neighbour]) == set()
+def test_messages_of_icmp_and_icmpv6_do_not_meet():
+    rules = [make_rule(protocols=frozenset({1})), make_rule(protocols=frozenset({58}))]
+    pool = RowPool(2)
+    rows = compile_kinds(entries_of(rules), pool).messages
+    assert [row_bits(pool, rows[place]) for place in (0, MESSAGES - 1, MESSAGES, -1)] == [{0}, {0}, {1}, {1}]
+
+
+def test_a_protocol_alone_asks_for_no_kind():
+    asked = (make_rule(conditions=(Condition(field, ((6, 6),)),)) for field in FIELDS)
+    assert [asks_kind(each) for each in entries_of(tuple(asked))] == [False, True, True, True]
 
 
 def test_a_protocol_leads_to_whatever_asks_some_packet_of_it():

@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 from twinwall.compile import rows
 from twinwall.compile.rows import Intervals, RowPool, distinct_columns
 
+FIRST_BLOCK = 1000  # a table whose blocks start here
+
 
 def row_bits(pool, number):
     """The entries in row `number`, read from the words as the packet path does."""
-    words = pool.row_words().reshape(-1, pool.stride)[number]
+    words = pool.row_words(FIRST_BLOCK).reshape(-1, pool.stride)[number]
     blocks = pool.block_words().reshape(-1, 8)
-    numbers = words[pool.summaries :].view(np.uint32)[: pool.blocks_per_row]
+    starts = words[pool.summaries :].view(np.uint32)[: pool.blocks_per_row]
+    numbers = (starts - FIRST_BLOCK) // 8
     bits = blocks[numbers].reshape(-1)
     summary = np.unpackbits(words[: pool.summaries].view(np.uint8), bitorder="little")[: len(bits)]
     assert np.array_equal(summary != 0, bits != 0)

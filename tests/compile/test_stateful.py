@@ -8,12 +8,13 @@ from tests.compile.generate import FLOWBITS, make_rule
 from twinwall.compile.stateful import compile_stateful
 from twinwall.path.reason import Reason
 from twinwall.path.table_layout import (
+    CHECK_DEFAULT,
     H_ALERT_LIMIT,
     H_CANDIDATE_BITS,
     H_CANDIDATE_LIMIT,
+    H_CHECKS,
     H_EFFECTS,
     H_ENTRIES,
-    H_FIRST_DEFAULT,
     H_INFO,
     H_ROW_CACHE,
     INFO_ACTION,
@@ -66,7 +67,8 @@ def test_actions_are_told_apart_and_rules_numbered():
 def test_default_actions_begin_where_the_rules_entries_end():
     two_way = make_rule(source_ports=PortSet(((80, 80),)), bidirectional=True)
     table = table_of(two_way, make_rule(), default=(StatefulDefault.DROP_ESTABLISHED,))
-    assert (table.header(H_FIRST_DEFAULT), table.header(H_ENTRIES)) == (3, 5)
+    checks = table.words[table.header(H_CHECKS) :][: 2 * table.header(H_ENTRIES) : 2]
+    assert [bool(int(each) & CHECK_DEFAULT) for each in checks] == [False] * 3 + [True] * 2
     reasons = [info >> INFO_REASON_SHIFT & 0xFF for info in infos(table)]
     assert reasons[3:] == [Reason.DEFAULT_DROP_ESTABLISHED] * 2
 

@@ -11,9 +11,9 @@ from twinwall.compile.table import Builder
 from twinwall.path.table_layout import (
     H_DEFAULT,
     H_ENTRIES,
-    H_FLOWS,
     H_INFO,
     H_PAGES,
+    H_PROTOCOLS,
     H_SOURCE_NODES,
     H_SOURCE_PORTS,
     H_WORDS,
@@ -34,9 +34,9 @@ def built():
 def test_a_section_is_found_where_the_header_says(count, kind):
     builder = built()
     builder.sections[H_INFO] = np.arange(1, count + 1, dtype=kind)
-    builder.sections[H_FLOWS] = np.full(3, 9, np.uint64)
+    builder.sections[H_PROTOCOLS] = np.full(3, 9, np.uint64)
     table = builder.table(())
-    for word, expected in ((H_INFO, np.arange(1, count + 1, dtype=kind)), (H_FLOWS, np.full(3, 9, np.uint64))):
+    for word, expected in ((H_INFO, np.arange(1, count + 1, dtype=kind)), (H_PROTOCOLS, np.full(3, 9, np.uint64))):
         start = table.header(word)
         section = table.words[start : start + table.section_words[word]].view(expected.dtype)
         assert start >= HEADER_WORDS
@@ -57,9 +57,9 @@ def test_numbers_stand_in_the_header_itself():
 def test_paged_arrays_share_their_pages():
     builder = built()
     one = builder.table(())
-    builder.paged(H_FLOWS, np.zeros(65536, np.uint32))
+    builder.paged(H_PROTOCOLS, np.zeros(65536, np.uint32))
     again = builder.table(())
-    assert again.section_words[H_FLOWS] == 128
+    assert again.section_words[H_PROTOCOLS] == 128
     assert again.section_words[H_PAGES] <= one.section_words[H_PAGES] + 128
 
 

@@ -15,13 +15,16 @@ from twinwall.path.layout import (
     MARK_FRAGMENT,
     MARK_IP,
     MARK_LATER_FRAGMENT,
+    MARK_PORTS,
     MARK_REASSEMBLED,
     MARK_TRANSPORT,
     W_DST_HI,
+    W_KEY,
     W_SRC_HI,
+    W_STATUS,
 )
-from twinwall.path.lookup import address_row, context_row, four_blocks, four_words, half_word, kind_row, port_row
-from twinwall.path.primitives import Pointer
+from twinwall.path.lookup import address_row, blocks_at, context_row, four_blocks, four_words, half_word, kind_row, port_row
+from twinwall.path.primitives import Pointer, get
 from twinwall.path.table_layout import (
     H_DESTINATION_INDEX,
     H_DESTINATION_PORTS,
@@ -35,12 +38,18 @@ from twinwall.policy.model import Condition, PacketField
 from twinwall.policy.sets import ANY_PORT, AddressSet, PortSet
 
 F = PacketField
+PORTS = MARK_PORTS << 8
+
+
+def row_of(look_up, table, fields):
+    record = memory_of(make_record(**fields))
+    return look_up(Pointer(table.words), record, get(record, W_KEY), get(record, W_STATUS))
 
 
 def by_address(table, version, address, side="src"):
     record = make_record(version=version, **{f"{side}_hi": address >> 64, f"{side}_lo": address & ((1 << 64) - 1)})
     word, index = (W_SRC_HI, H_SOURCE_INDEX) if side == "src" else (W_DST_HI, H_DESTINATION_INDEX)
-    return rules_in(table, address_row(Pointer(table.words), memory_of(record), word, index, table.header(H_STEPS)))
+    return rules_in(table, address_row(Pointer(table.words), memory_of(record), word, index, version, table.header(H_STEPS)))
 
 
 @settings(deadline=None, max_examples=30)
@@ -73,16 +82,15 @@ def test_a_port_leads_to_the_rules_that_hold_it(port):
     expected = {number for number, each in enumerate(PORT_SETS) if each.contains(port)}
     source = table_of(*[make_rule(source_ports=each) for each in PORT_SETS])
     destination = table_of(*[make_rule(destination_ports=each) for each in PORT_SETS])
-    record = memory_of(make_record(sport=port, dport=7 if port != 7 else 8))
-    assert rules_in(source, port_row(Pointer(source.words), record, 0, H_SOURCE_PORTS)) == expected
-    record = memory_of(make_record(dport=port, sport=80 if port != 80 else 0))
-    assert rules_in(destination, port_row(Pointer(destination.words), record, 16, H_DESTINATION_PORTS)) == expected
+    record = memory_of(make_record())
+    assert rules_in(source, port_row(Pointer(source.words), record, port, PORTS, H_SOURCE_PORTS)) == expected
+    assert rules_in(destination, port_row(Pointer(destination.words), record, port, PORTS, H_DESTINATION_PORTS)) == expected
 
 
 def test_a_packet_without_ports_leads_to_the_rules_for_any_port():
     table = table_of(*[make_rule(destination_ports=each) for each in PORT_SETS])
-    record = memory_of(make_record(proto=1, dport=80, marks=MARK_IP | MARK_TRANSPORT))
-    assert rules_in(table, port_row(Pointer(table.words), record, 16, H_DESTINATION_PORTS)) == {0}
+    status = (MARK_IP | MARK_TRANSPORT) << 8
+    assert rules_in(table, port_row(Pointer(table.words), memory_of(make_record()), 80, status, H_DESTINATION_PORTS)) == {0}
 
 
 KINDS = [
@@ -117,7 +125,7 @@ KINDS = [
 )
 def test_protocol_flags_and_message_lead_to_their_rules(fields, expected):
     table = table_of(*KINDS)
-    assert rules_in(table, kind_row(Pointer(table.words), memory_of(make_record(**fields)))) == expected
+    assert rules_in(table, row_of(kind_row, table, fields)) == expected
 
 
 CONTEXTS = [
@@ -145,7 +153,7 @@ PIECE = MARK_IP | MARK_FRAGMENT
 )
 def test_fragment_version_and_interface_lead_to_their_rules(fields, expected):
     table = table_of(*CONTEXTS)
-    assert rules_in(table, context_row(Pointer(table.words), memory_of(make_record(**fields)))) == expected
+    assert rules_in(table, row_of(context_row, table, fields)) == expected
 
 
 def test_numbers_of_32_bits_stand_two_in_a_word_the_lower_first():
@@ -157,10 +165,11 @@ def test_four_words_and_four_blocks_are_what_all_have_in_common():
     rules = [make_rule(source_ports=PortSet(((n, n),)), destination_ports=PortSet(((5, 9),))) for n in range(5)]
     table = table_of(*rules)
     words = Pointer(table.words)
-    record = memory_of(make_record(sport=3, dport=7))
+    record = memory_of(make_record())
     starts = [
-        table.header(H_ROWS) + table.header(H_STRIDE) * port_row(words, record, 0, H_SOURCE_PORTS),
-        table.header(H_ROWS) + table.header(H_STRIDE) * port_row(words, record, 16, H_DESTINATION_PORTS),
+        table.header(H_ROWS) + table.header(H_STRIDE) * port_row(words, record, 3, PORTS, H_SOURCE_PORTS),
+        table.header(H_ROWS) + table.header(H_STRIDE) * port_row(words, record, 7, PORTS, H_DESTINATION_PORTS),
     ]
     assert four_words(words, starts[0], starts[1], starts[0], starts[1]) == 1  # one word of entries, not empty
-    assert four_blocks(words, 0, starts[0] + 1, starts[1] + 1, starts[1] + 1, starts[1] + 1).bit_count() == 1
+    blocks = [blocks_at(start, 1) for start in starts]
+    assert four_blocks(words, 0, blocks[0], blocks[1], blocks[1], blocks[1]).bit_count() == 1

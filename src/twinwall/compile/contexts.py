@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from twinwall.compile.conditions import Accepted, accepted_values, intervals_of
 from twinwall.compile.entries import Entry
 from twinwall.compile.rows import RowPool
-from twinwall.policy.model import Condition, FlowDirection, FlowOption, PacketField, RuleType
+from twinwall.policy.model import Condition, FlowDirection, FlowOption, PacketField, Rule, RuleType
 
 CONTEXT_FIELDS = frozenset({PacketField.FRAGMENT, PacketField.INTERFACE, PacketField.IP_VERSION})
 CONTEXTS = 4096  # interface:8 reassembled:1 IPv6:1 fragment:2
@@ -39,11 +39,16 @@ def _context(conditions: tuple[Condition, ...], fragment: bool | None) -> Accept
     return accepted
 
 
-def compile_flows(entries: Sequence[Entry], pool: RowPool) -> NDArray[np.uint32]:
-    """16 row numbers: direction (+ 2: the packet has no flow), established, whether IP-only rules are due."""
-    numbers: dict[tuple[FlowOption | None, bool], int] = {}
-    which = [numbers.setdefault((each.rule.flow, each.rule.type is RuleType.IP_ONLY), len(numbers)) for each in entries]
-    return pool.add(FLOWS, intervals_of(which, [_flow(*each) for each in numbers]))
+def asks_context(entry: Entry) -> bool:
+    """Whether the rule asks for fragment, IP version or interface."""
+    fragment = entry.rule.flow is not None and entry.rule.flow.fragment is not None
+    return fragment or any(each.field in CONTEXT_FIELDS for each in entry.rule.conditions)
+
+
+def flow_bits(rule: Rule) -> int:
+    """CHECK_FLOW of a rule: direction (+ 2: the packet has no flow), established, whether IP-only rules are due."""
+    accepted = _flow(rule.flow, rule.type is RuleType.IP_ONLY)
+    return int(np.packbits(accepted, bitorder="little").view(np.uint16)[0])
 
 
 def _flow(option: FlowOption | None, ip_only: bool) -> Accepted:

@@ -15,21 +15,21 @@ from twinwall.compile.conditions import Accepted, accepted_values, intervals_of
 from twinwall.compile.entries import Entry
 from twinwall.compile.rows import RowPool
 from twinwall.path.layout import ICMP, ICMP6, TCP
+from twinwall.path.table_layout import FORM_FLAGS_SHIFT, FORM_MESSAGE
 from twinwall.policy.model import Condition, PacketField
 
 KIND_FIELDS = frozenset({PacketField.PROTOCOL, PacketField.TCP_FLAGS, PacketField.ICMP_TYPE, PacketField.ICMP_CODE})
 ICMP_FIELDS = KIND_FIELDS - {PacketField.PROTOCOL, PacketField.TCP_FLAGS}
 
-# Where the keys of each form of packet start.
-BARE_KEYS, TCP_KEYS, ICMP_KEYS, ICMP6_KEYS, KEYS = 0, 256, 512, 512 + 65536, 512 + 2 * 65536
+MESSAGES = 65536  # of one protocol: code:8 type:8
 
 
 @dataclass(frozen=True)
 class KindTable:
-    """`forms`: how a protocol makes a key; `rows`: row number by key."""
+    """Row numbers: `plain` of protocols, then of TCP by flags; `messages` of ICMP's."""
 
-    forms: NDArray[np.uint64]
-    rows: NDArray[np.uint32]
+    plain: NDArray[np.uint32]
+    messages: NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,8 @@ def compile_kinds(entries: Sequence[Entry], pool: RowPool) -> KindTable:
     accepted = [_accepted(kind, types[:, n], codes[:, n]) for n, kind in enumerate(kinds)]
     cells = 512 + 2 * len(types) * len(codes)
     rows = pool.add(cells, intervals_of(which, accepted))
-    messages = 512 + (type_class[:, None] * len(codes) + code_class[None, :]).reshape(-1)
-    keys = np.concatenate((rows[:512], rows[messages], rows[messages + len(types) * len(codes)]))
-    return KindTable(_forms(), keys)
+    messages = 512 + (type_class[None, :] * len(codes) + code_class[:, None]).reshape(-1)
+    return KindTable(rows[:512], np.concatenate((rows[messages], rows[messages + len(types) * len(codes)])))
 
 
 def compile_protocols(entries: Sequence[Entry], pool: RowPool) -> NDArray[np.uint32]:
@@ -93,10 +92,16 @@ def _accepted(kind: _Kind, types: Accepted, codes: Accepted) -> Accepted:
     return np.concatenate((bare, flags, messages & protocols[ICMP], messages & protocols[ICMP6]))
 
 
-def _forms() -> NDArray[np.uint64]:
-    """base:32 flags mask:8 message mask:16, for each protocol without and then with a transport header."""
-    forms = np.concatenate((np.arange(256, dtype=np.uint64), np.arange(256, dtype=np.uint64)))
-    forms[256 + TCP] = TCP_KEYS | 0xFF << 32
-    forms[256 + ICMP] = ICMP_KEYS | 0xFFFF << 40
-    forms[256 + ICMP6] = ICMP6_KEYS | 0xFFFF << 40
-    return forms
+def forms(bare_page: int, flags_page: int) -> NDArray[np.uint64]:
+    """What makes a row of a protocol, without and then with a transport header (FORM_*), given where `plain`'s pages start."""
+    protocols = bare_page + np.arange(256, dtype=np.uint64)
+    found = np.concatenate((protocols, protocols))
+    found[256 + TCP] = flags_page | 0xFF << FORM_FLAGS_SHIFT
+    found[256 + ICMP] = FORM_MESSAGE
+    found[256 + ICMP6] = FORM_MESSAGE | MESSAGES
+    return found
+
+
+def asks_kind(entry: Entry) -> bool:
+    """Whether the rule asks for more than the protocol."""
+    return _kind(entry).asks(KIND_FIELDS - {PacketField.PROTOCOL})

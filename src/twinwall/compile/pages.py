@@ -9,7 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-PAGE = 256
+from twinwall.path.table_layout import HEADER_WORDS, PAGE_BITS
+
+PAGE = 1 << PAGE_BITS
+START = 2 * HEADER_WORDS  # of the first page, in 32-bit numbers from the start of the table
 
 
 class PagePool:
@@ -19,10 +22,10 @@ class PagePool:
         self._numbers: dict[bytes, int] = {}
 
     def add(self, values: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        """The directory of an array: the page number of every 256 values."""
+        """The directory of an array: for every 256 values, where in the table their page starts (in 32-bit numbers)."""
         pages = np.pad(values, (0, -len(values) % PAGE)).reshape(-1, PAGE)
         known = self._numbers
-        return np.array([known.setdefault(page.tobytes(), len(known)) for page in pages], np.uint32)
+        return np.array([START + PAGE * known.setdefault(page.tobytes(), len(known)) for page in pages], np.uint32)
 
     def words(self) -> NDArray[np.uint64]:
         """All pages, one after the other."""

@@ -79,14 +79,14 @@ class RowPool:
         inside = lengths > 0  # an edge at the end of the line starts no cell
         numbers[:] = np.repeat(own[inside], lengths[inside])
 
-    def row_words(self) -> U64:
-        """All rows, as `path.table_layout` wants them."""
+    def row_words(self, first_block: int) -> U64:
+        """All rows, as `path.table_layout` wants them, where the blocks start at word `first_block` of the table."""
         per_row = self.blocks_per_row
         numbers = np.concatenate(self._rows)
         words = np.zeros((self.rows, self.stride), np.uint64)
         summary = self._summaries_of_blocks()[numbers]
         words.view(np.uint8)[:, :per_row] = summary
-        words[:, self.summaries :].view(np.uint32)[:, :per_row] = numbers
+        words[:, self.summaries :].view(np.uint32)[:, :per_row] = first_block + BLOCK_WORDS * numbers
         return words.reshape(-1)
 
     def block_words(self) -> U64:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from twinwall.compile.addresses import compile_addresses
 from twinwall.compile.contexts import compile_contexts
 from twinwall.compile.entries import Entry
-from twinwall.compile.kinds import compile_kinds
+from twinwall.compile.kinds import compile_kinds, forms
 from twinwall.compile.pages import PagePool
 from twinwall.compile.ports import compile_ports
 from twinwall.compile.rows import RowPool
@@ -85,14 +85,17 @@ class Builder:
     def packet_fields(self, entries: Sequence[Entry]) -> None:
         """Protocol with flags or ICMP type; fragment, version and interface."""
         kinds = compile_kinds(entries, self.rows)
-        self.sections[H_KINDS] = kinds.forms
-        self.paged(H_KIND_ROWS, kinds.rows)
+        plain = self._pages.add(kinds.plain)
+        self.sections[H_KINDS] = forms(int(plain[0]), int(plain[1]))
+        self.paged(H_KIND_ROWS, kinds.messages)
         self.paged(H_CONTEXTS, compile_contexts(entries, self.rows))
 
     def table(self, rules: tuple[Rule, ...]) -> RuleTable:
         """The finished table of `rules`."""
         rows = self.rows
-        sections = {**self.sections, H_PAGES: self._pages.words(), H_ROWS: rows.row_words(), H_BLOCKS: rows.block_words()}
+        pages, blocks = _words(self._pages.words()), _words(rows.block_words())
+        head = {H_PAGES: pages, H_BLOCKS: blocks, H_ROWS: rows.row_words(HEADER_WORDS + len(pages))}
+        sections = {**head, **self.sections}  # pages and blocks first: their places stand in directories and in rows
         numbers = {**self.numbers, H_WORDS: rows.words, H_SUMMARIES: rows.summaries, H_STRIDE: rows.stride}
         header = np.zeros(HEADER_WORDS, np.uint64)
         for word, value in numbers.items():

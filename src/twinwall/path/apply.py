@@ -15,7 +15,6 @@ from twinwall.path.flow_state import (
     FLOW_PASS,
     FLOW_REJECT,
 )
-from twinwall.path.lookup import half_word
 from twinwall.path.primitives import Address, get, note, put, table_at
 from twinwall.path.reason import Reason, Verdict
 from twinwall.path.residual import holds, take_effect
@@ -24,10 +23,10 @@ from twinwall.path.table_layout import (
     ACTION_DROP,
     ACTION_PASS,
     ACTION_REJECT,
+    CHECK_DEFAULT,
+    CHECK_PROGRAM_SHIFT,
     H_ALERT_LIMIT,
     H_EFFECTS,
-    H_FIRST_DEFAULT,
-    H_PROGRAM_OF,
     H_PROGRAMS,
     INFO_ACTION,
     INFO_FLOW,
@@ -53,15 +52,15 @@ ALERT_ROW_WORDS = 8
 
 
 def apply(
-    rules: Address, record: Address, entry: Address, side: int, number: int, info: int, outcome: int, alerts: Address
+    rules: Address, record: Address, entry: Address, side: int, asks: int, info: int, outcome: int, alerts: Address
 ) -> int:
-    """Entry `number` accepts the packet's header: what is known after it."""
+    """The entry whose words are `asks` (CHECK_*) and `info` accepts the packet's header: what is known after it."""
     rule = info >> INFO_RULE_SHIFT
     outcome = outcome & (OUT_MATCHED ^ 0xFFFFFFFFFFFFFFFF)
-    default = 1 if number >= table_at(rules, H_FIRST_DEFAULT) else 0
+    default = asks & CHECK_DEFAULT
     if default and ruled(outcome):
         return outcome | OUT_STOP
-    program = half_word(rules, table_at(rules, H_PROGRAM_OF), number)
+    program = asks >> CHECK_PROGRAM_SHIFT
     start = table_at(rules, H_PROGRAMS) + program
     if program and holds(rules, record, entry, start) == 0:
         note(record, TraceEvent.RESIDUAL_FAILED, rule)

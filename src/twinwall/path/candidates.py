@@ -11,8 +11,8 @@ Rows are searched in search order, rules apply in theirs: the table's scratch bi
 from __future__ import annotations
 
 from twinwall.path.flow_state import E_CACHE_O, E_CANDIDATE_O
-from twinwall.path.layout import W_DST_HI, W_KEY, W_SRC_HI
-from twinwall.path.lookup import address_row, block_word, four_blocks, four_words, half_word, port_row, row_at
+from twinwall.path.layout import W_DST_HI, W_KEY, W_SRC_HI, W_STATUS
+from twinwall.path.lookup import address_row, block_word, blocks_at, four_blocks, four_words, half_word, port_row, row_at
 from twinwall.path.primitives import Address, get, put, table_at, trailing_zeros
 from twinwall.path.table_layout import (
     H_CANDIDATE_BITS,
@@ -35,11 +35,8 @@ LIST_COUNT = 60
 LIST_MANY = 7
 
 
-def list_of(rules: Address, record: Address, entry: Address, side: int) -> int:
+def make_list(rules: Address, record: Address, entry: Address, side: int) -> int:
     """The list of the packet's five-tuple, which the flow keeps for the rest of that side."""
-    kept = get(entry, E_CANDIDATE_O + side)
-    if kept:
-        return kept
     count = collect(rules, record, entry, side, 0)
     limit = table_at(rules, H_CANDIDATE_LIMIT)
     bits = table_at(rules, H_CANDIDATE_BITS)
@@ -60,6 +57,7 @@ def collect(rules: Address, record: Address, entry: Address, side: int, known: i
 
     `side` 0 or 1: the packet has its flow's five-tuple, whose rows the entry keeps; `known`: they are there already.
     """
+    key = get(record, W_KEY)
     if known and table_at(rules, H_ROW_CACHE):
         rows = get(entry, E_CACHE_O + side)
         source = rows & 0xFFFF
@@ -68,13 +66,15 @@ def collect(rules: Address, record: Address, entry: Address, side: int, known: i
         dport = rows >> 48
     else:
         steps = table_at(rules, H_STEPS)
-        source = address_row(rules, record, W_SRC_HI, H_SOURCE_INDEX, steps)
-        destination = address_row(rules, record, W_DST_HI, H_DESTINATION_INDEX, steps)
-        sport = port_row(rules, record, 0, H_SOURCE_PORTS)
-        dport = port_row(rules, record, 16, H_DESTINATION_PORTS)
+        status = get(record, W_STATUS)
+        version = (key >> 40) & 0xFF
+        source = address_row(rules, record, W_SRC_HI, H_SOURCE_INDEX, version, steps)
+        destination = address_row(rules, record, W_DST_HI, H_DESTINATION_INDEX, version, steps)
+        sport = port_row(rules, record, key & 0xFFFF, status, H_SOURCE_PORTS)
+        dport = port_row(rules, record, (key >> 16) & 0xFFFF, status, H_DESTINATION_PORTS)
         if side < 2 and table_at(rules, H_ROW_CACHE):
             put(entry, E_CACHE_O + side, source | (destination << 16) | (sport << 32) | (dport << 48))
-    protocol = half_word(rules, table_at(rules, H_PROTOCOLS), (get(record, W_KEY) >> 32) & 0xFF)
+    protocol = half_word(rules, table_at(rules, H_PROTOCOLS), (key >> 32) & 0xFF)
     return search(
         rules,
         row_at(rules, source),
@@ -98,8 +98,15 @@ def search(rules: Address, source: int, destination: int, sport: int, dport: int
         while live:
             word = (group << 6) + trailing_zeros(live)
             live &= live - 1
-            hits = four_blocks(rules, word, source + summaries, destination + summaries, sport + summaries, dport + summaries)
-            hits &= block_word(rules, protocol + summaries, word)
+            hits = four_blocks(
+                rules,
+                word,
+                blocks_at(source, summaries),
+                blocks_at(destination, summaries),
+                blocks_at(sport, summaries),
+                blocks_at(dport, summaries),
+            )
+            hits &= block_word(rules, blocks_at(protocol, summaries), word)
             while hits:
                 number = half_word(rules, order, (word << 6) + trailing_zeros(hits))
                 hits &= hits - 1

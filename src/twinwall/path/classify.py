@@ -9,6 +9,8 @@ from twinwall.path.layout import MARK_FRAGMENT, NO_RULE, UDP, W_DST_HI, W_KEY, W
 from twinwall.path.lookup import (
     MASK64,
     address_row,
+    block_word,
+    blocks_at,
     context_row,
     four_blocks,
     four_words,
@@ -19,6 +21,7 @@ from twinwall.path.lookup import (
 from twinwall.path.primitives import Address, get, note, opaque, table_at, trailing_zeros
 from twinwall.path.reason import Reason
 from twinwall.path.table_layout import (
+    H_ASKED,
     H_DEFAULT,
     H_DESTINATION_INDEX,
     H_DESTINATION_PORTS,
@@ -57,17 +60,28 @@ def first_match(table: Address, record: Address, words: int, steps: int) -> int:
 
     Rows are in search order: every word that all rows share is looked at, unless its first rule comes after the best so far.
     """
-    source = row_at(table, address_row(table, record, W_SRC_HI, H_SOURCE_INDEX, steps))
-    destination = row_at(table, address_row(table, record, W_DST_HI, H_DESTINATION_INDEX, steps))
-    sport = row_at(table, port_row(table, record, 0, H_SOURCE_PORTS))
-    dport = row_at(table, port_row(table, record, 16, H_DESTINATION_PORTS))
-    kind = row_at(table, kind_row(table, record))
-    context = row_at(table, context_row(table, record))
-    infos = table_at(table, H_INFO)
+    key = get(record, W_KEY)
+    status = get(record, W_STATUS)
+    version = (key >> 40) & 0xFF
     summaries = (words + 63) >> 6
+    kind = row_at(table, kind_row(table, record, key, status))
+    dport = row_at(table, port_row(table, record, (key >> 16) & 0xFFFF, status, H_DESTINATION_PORTS))
+    if summaries == 1 and table_at(table, kind) & table_at(table, dport) == 0:
+        return NO_INFO  # no need to look at addresses
+    source = row_at(table, address_row(table, record, W_SRC_HI, H_SOURCE_INDEX, version, steps))
+    destination = row_at(table, address_row(table, record, W_DST_HI, H_DESTINATION_INDEX, version, steps))
+    asked = table_at(table, H_ASKED)
+    sport = kind
+    context = kind
+    if asked:
+        sport = row_at(table, port_row(table, record, key & 0xFFFF, status, H_SOURCE_PORTS))
+        context = row_at(table, context_row(table, record, key, status))
+    sport = opaque(record, sport)
+    context = opaque(record, context)
+    infos = table_at(table, H_INFO)
     best = NO_INFO
     group = 0
-    live = four_words(table, source, destination, sport, dport) & table_at(table, kind) & table_at(table, context)
+    live = four_words(table, source, destination, dport, kind) & table_at(table, sport) & table_at(table, context)
     turn = 0
     while turn < words + summaries:  # every turn leaves behind a word of the rows or a word of their summaries
         turn += 1
@@ -75,16 +89,23 @@ def first_match(table: Address, record: Address, words: int, steps: int) -> int:
             group = opaque(record, group + 1)
             if group >= summaries:
                 return best
-            live = four_words(table, source + group, destination + group, sport + group, dport + group)
-            live = opaque(record, live & table_at(table, kind + group) & table_at(table, context + group))
+            live = four_words(table, source + group, destination + group, dport + group, kind + group)
+            live = opaque(record, live & table_at(table, sport + group) & table_at(table, context + group))
         else:
             word = opaque(record, (group << 6) + trailing_zeros(live))
             live = opaque(record, live & (live - 1))
             if table_at(table, infos + (word << 6)) < best:
                 hits = four_blocks(
-                    table, word, source + summaries, destination + summaries, sport + summaries, dport + summaries
+                    table,
+                    word,
+                    blocks_at(source, summaries),
+                    blocks_at(destination, summaries),
+                    blocks_at(dport, summaries),
+                    blocks_at(kind, summaries),
                 )
-                hits &= four_blocks(table, word, kind + summaries, context + summaries, kind + summaries, context + summaries)
+                if asked:
+                    hits &= block_word(table, blocks_at(sport, summaries), word)
+                    hits &= block_word(table, blocks_at(context, summaries), word)
                 if hits:
                     found = table_at(table, infos + (word << 6) + trailing_zeros(hits))
                     best = found if found < best else best

@@ -24,8 +24,9 @@ from twinwall.path.apply import (
     OUT_STOP,
     apply,
 )
-from twinwall.path.candidates import LIST_COUNT, LIST_MANY, collect, list_of, take_first
+from twinwall.path.candidates import LIST_COUNT, LIST_MANY, collect, make_list, take_first
 from twinwall.path.flow_state import (
+    E_CANDIDATE_O,
     E_VERDICT,
     FLOW_OPEN,
     FLOW_PASS,
@@ -34,13 +35,23 @@ from twinwall.path.flow_state import (
     TRACK_TO_CLIENT,
 )
 from twinwall.path.layout import ACK, FIN, MARK_FRAGMENT, NO_RULE, RST, SYN, TCP, W_KEY, W_STATUS
-from twinwall.path.lookup import block_word, context_row, half_word, kind_row, row_at
+from twinwall.path.lookup import block_word, blocks_at, context_row, kind_row, row_at
 from twinwall.path.primitives import Address, get, note, put, table_at
 from twinwall.path.reason import Reason, Verdict
-from twinwall.path.table_layout import H_CANDIDATE_BITS, H_FLOWS, H_INFO, H_SUMMARIES, INFO_RULE_SHIFT
+from twinwall.path.table_layout import (
+    CHECK_CONTEXT,
+    CHECK_DEFAULT,
+    CHECK_KIND,
+    H_CANDIDATE_BITS,
+    H_CHECKS,
+    H_INFO,
+    H_SUMMARIES,
+    INFO_RULE_SHIFT,
+)
 from twinwall.path.trace import TraceEvent
 
 MASK32 = 0xFFFFFFFF
+ESTABLISHED, FIRST = 4, 8  # of a packet's place in its flow, beside its direction (CHECK_FLOW)
 
 
 def evaluate(rules: Address, record: Address, entry: Address, tracked: int, alerts: Address) -> int:
@@ -49,25 +60,28 @@ def evaluate(rules: Address, record: Address, entry: Address, tracked: int, aler
     `tracked` is the tracker's word, `entry` the packet's entry; for a packet that has none, an entry of zeros, which stays so.
     Matches that are to be reported are appended to `alerts` without the packet's number, at most H_ALERT_LIMIT of them.
     """
-    side = NO_SIDE
-    if tracked >> 32:
-        side = 1 if tracked & TRACK_TO_CLIENT else 0
     state = get(entry, E_VERDICT)
     if ((state >> 32) & 0xFF) != FLOW_OPEN:
         return settled(record, state)
-    place = side | 8
-    if side == NO_SIDE:
-        place |= is_answer(record)
+    side = NO_SIDE
+    place = NO_SIDE | FIRST
+    if tracked >> 32:
+        side = 1 if tracked & TRACK_TO_CLIENT else 0
+        place = side
+        if ((state >> (40 + side)) & 1) == 0:
+            place |= FIRST
+            put(entry, E_VERDICT, state | (1 << (40 + side)))
     else:
-        place = side | ((((state >> (40 + side)) & 1) ^ 1) << 3)
-        put(entry, E_VERDICT, state | (1 << (40 + side)))
+        place |= is_answer(record)
     if tracked & TRACK_ESTABLISHED:
-        place |= 4
+        place |= ESTABLISHED
     note(record, TraceEvent.RULES_ASKED, place)
     # Only a packet with the five-tuple of its flow may use, and make, what the flow remembers of it.
     listed = LIST_MANY << LIST_COUNT
-    if side != NO_SIDE and (tracked & TRACK_QUOTE) == 0 and ((get(record, W_STATUS) >> 8) & MARK_FRAGMENT) == 0:
-        listed = list_of(rules, record, entry, side)
+    if side != NO_SIDE and (tracked & TRACK_QUOTE) == 0 and (get(record, W_STATUS) & (MARK_FRAGMENT << 8)) == 0:
+        listed = get(entry, E_CANDIDATE_O + side)
+        if listed == 0:
+            listed = make_list(rules, record, entry, side)
     outcome = walk(rules, record, entry, side, place, listed, alerts)
     if outcome & OUT_DECIDED:
         return outcome & OUT_ANSWER
@@ -93,18 +107,14 @@ def settled(record: Address, state: int) -> int:
 
 def walk(rules: Address, record: Address, entry: Address, side: int, place: int, listed: int, alerts: Address) -> int:
     """Apply, in order, every candidate that accepts what the five-tuple does not say: OUT_*."""
-    summaries = table_at(rules, H_SUMMARIES)
-    kind = row_at(rules, kind_row(rules, record)) + summaries
-    context = row_at(rules, context_row(rules, record)) + summaries
-    flow = row_at(rules, half_word(rules, table_at(rules, H_FLOWS), place)) + summaries
-    bits = table_at(rules, H_CANDIDATE_BITS)
-    info = table_at(rules, H_INFO)
-    many = 1 if ((listed >> LIST_COUNT) & 7) == LIST_MANY else 0
+    left = (listed >> LIST_COUNT) & 7
+    many = 1 if left == LIST_MANY else 0
     if many:
         left = collect(rules, record, entry, side if listed >> 63 else NO_SIDE, listed >> 63)
-    else:
-        left = (listed >> LIST_COUNT) & 7
     note(record, TraceEvent.CANDIDATES, left)
+    bits = table_at(rules, H_CANDIDATE_BITS)
+    info = table_at(rules, H_INFO)
+    checks = table_at(rules, H_CHECKS)
     outcome = 0
     last = NO_RULE
     while left > 0:
@@ -114,11 +124,38 @@ def walk(rules: Address, record: Address, entry: Address, side: int, place: int,
         else:
             number = listed & ((1 << bits) - 1)
             listed = listed >> bits
-        word = number >> 6
-        hits = block_word(rules, kind, word) & block_word(rules, context, word) & block_word(rules, flow, word)
-        what = table_at(rules, info + number)
-        if (outcome & OUT_STOP) == 0 and (hits >> (number & 63)) & 1 and (what >> INFO_RULE_SHIFT) != last:
-            outcome = apply(rules, record, entry, side, number, what, outcome, alerts)
-            if outcome & OUT_MATCHED:
-                last = what >> INFO_RULE_SHIFT  # the other half of a two-way rule does not count again
+        asks = table_at(rules, checks + (number << 1))
+        if (outcome & OUT_STOP) == 0 and (asks >> place) & 1 and fits(rules, record, number, asks):
+            known = table_at(rules, checks + (number << 1) + 1)
+            if known and outcome == 0:
+                outcome = known
+                last = known >> OUT_RULE
+                note(record, TraceEvent.DEFAULT_ACTION if asks & CHECK_DEFAULT else TraceEvent.MATCH, last)
+                note(record, TraceEvent.DECIDED, last)
+                continue
+            what = table_at(rules, info + number)
+            if (what >> INFO_RULE_SHIFT) != last:
+                outcome = apply(rules, record, entry, side, asks, what, outcome, alerts)
+                if outcome & OUT_MATCHED:
+                    last = what >> INFO_RULE_SHIFT  # the other half of a two-way rule does not count again
     return outcome
+
+
+def fits(rules: Address, record: Address, number: int, asks: int) -> int:
+    """1 if the entry accepts the packet's kind and context, or asks for neither (the five-tuple has the protocol)."""
+    if (asks & (CHECK_KIND | CHECK_CONTEXT)) == 0:
+        return 1
+    key = get(record, W_KEY)
+    status = get(record, W_STATUS)
+    accepted = 1
+    if asks & CHECK_KIND:
+        accepted = in_row(rules, kind_row(rules, record, key, status), number)
+    if asks & CHECK_CONTEXT:
+        accepted &= in_row(rules, context_row(rules, record, key, status), number)
+    return accepted
+
+
+def in_row(rules: Address, row: int, number: int) -> int:
+    """The bit of entry `number` in row number `row`."""
+    blocks = blocks_at(row_at(rules, row), table_at(rules, H_SUMMARIES))
+    return (block_word(rules, blocks, number >> 6) >> (number & 63)) & 1
