@@ -41,7 +41,7 @@ def _interpret(walk: Callable[[Pointer, int, int, Pointer, int, Pointer], int]) 
 
 
 def _address(array: npt.NDArray[np.generic]) -> int:
-    return int(array.__array_interface__["data"][0])
+    return int(array.ctypes.data)
 
 
 def _compiled(walk: AddressWalk) -> Walk:

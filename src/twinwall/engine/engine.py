@@ -186,7 +186,7 @@ class Engine:
             self.counters.add_ended(live)
         else:
             entries = self.connections.entries()
-            self.counters.add_ended(entries[["proto", "state", "status"]][entries["flow_id"] != 0])
+            self.counters.add_ended(entries, entries["flow_id"] != 0)
 
     def _oldest(self) -> int:
         """The first packet that waits for its datagram."""

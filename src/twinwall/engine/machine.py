@@ -49,7 +49,7 @@ class NativeMachine:
 
     def place(self, array: NDArray[Any]) -> Place:
         """The array's address."""
-        return int(array.__array_interface__["data"][0])
+        return int(array.ctypes.data)
 
     def call(self, name: str, *arguments: Place) -> int:
         """Call the compiled function."""
