@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinwall.policy.codes import Code
 from twinwall.policy.diagnostic import Diagnostic, PolicyError, Severity, Span
 from twinwall.policy.model import Policy
 
@@ -42,7 +43,8 @@ def read_policy(paths: Sequence[str | Path], options: AwsOptions | None = None) 
         return Reading(None, error.diagnostics)
     span = Span(", ".join(map(str, places)), 1, 1)
     hint = "name one YAML or .rules file, or the files or the folder of an AWS export"
-    return Reading(None, (Diagnostic(Severity.ERROR, "POLICY-FILES", f"{len(places)} policy files, not one", span, hint),))
+    message = f"{len(places)} policy files, not one"
+    return Reading(None, (Diagnostic(Severity.ERROR, Code.SEVERAL_POLICIES.value, message, span, hint),))
 
 
 def _read_aws(places: list[Path], options: AwsOptions | None) -> Reading:

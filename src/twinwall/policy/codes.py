@@ -37,6 +37,7 @@ class Code(StrEnum):
     DUPLICATE_SID = "duplicate-sid", "Two rules have the same `gid` and `sid`."
     TOO_MANY_NAMES = "too-many-names", "More different interfaces than twinwall can number."
     # The policy file.
+    SEVERAL_POLICIES = "several-policies", "More than one policy file was named where only an AWS export may have several."
     FILE_UNREADABLE = "file-unreadable", "A file that the policy names cannot be opened or is not UTF-8 text."
     FILE_MISSING = "file-missing", "A pattern under `files` matches no file."
     FILE_TOO_LARGE = "file-too-large", "The file is larger than any policy; it is not read further."
