@@ -68,10 +68,11 @@ def test_what_is_readable_of_a_damaged_capture_is_decided_and_reported(capture, 
         (b"\xd4\xc3\xb2\xa1", "ends inside"),
         (b"PK\x03\x04" + bytes(40), "a zip archive"),
         (b"hello, world\n", "a text file"),
-        (gzip.compress(b"hello, world\n"), "a text file"),
-        (gzip.compress(bytes(5000))[:20], "ends early"),
+        (gzip.compress(b"hello, world\n", mtime=0), "a text file"),
+        (gzip.compress(bytes(5000), mtime=0)[:20], "ends early"),
         (bytes(100), "begins with zeros"),
     ],
+    ids=["empty", "four-bytes", "zip", "text", "zipped-text", "cut-gzip", "zeros"],
 )
 def test_what_is_no_capture_is_named(content, cause, tmp_path, capsys):
     (tmp_path / "x").write_bytes(content)

@@ -18,7 +18,7 @@ PACKETS = [Packet(n, 0, n.to_bytes(4, "big") * 10) for n in range(1, 60)]
 SEEDS = [
     forge.pcap(PACKETS[:3]),
     forge.section() + forge.interface() + forge.enhanced(1, b"abc") + forge.simple(b"de") + forge.old_packet(3, b"f"),
-    gzip.compress(forge.pcap(PACKETS[:3])),
+    gzip.compress(forge.pcap(PACKETS[:3]), mtime=0),
 ]
 
 
