@@ -88,7 +88,7 @@ def make(kind: str) -> None:
     step([sys.executable, "-m", "venv", PLACE], "Making the virtual environment (on Debian: apt-get install python3-venv)")
     pip: list[str | Path] = [PLACE / "bin/python", "-m", "pip", "install", "--quiet"]
     for lock in LOCKS[kind]:
-        step([*pip, "--require-hashes", "-r", lock], f"Installing {lock} (the package index must be reachable)")
+        step([*pip, "--no-deps", "--require-hashes", "-r", lock], f"Installing {lock} (the package index must be reachable)")
     step([*pip, "--no-deps", "--no-build-isolation", "--editable", "."], "Installing twinwall itself")
 
 
