@@ -164,6 +164,7 @@ class Rule:
     alert: bool = False  # the `alert` keyword: a pass rule that reports
     group: str = ""
     metrics: tuple[str, ...] = ()  # custom actions: counters to increase (AWS PublishMetric dimension values)
+    inspect: bool = False  # the `inspect` keyword: in the kernel, the inspector decides what the header matches
     synthetic: bool = False  # implied by the vendor or by a default action, not written by the user
 
 
@@ -238,6 +239,18 @@ class Timeout(Enum):
     FRAGMENT_V6 = ("fragment_v6", 60)
 
 
+class Flows(StrEnum):
+    """Which flows the rules know.
+
+    `RULES`: every flow of which a packet was seen, as Suricata does.  `LINUX`: those that have an entry in Linux's connection
+    table, which is what the kernel can enforce: a flow whose first packet was dropped is forgotten with it, a packet that the
+    tracker calls INVALID belongs to no flow, and a TCP packet that the tracker refuses is `invalid`, never `midstream`.
+    """
+
+    RULES = "rules"
+    LINUX = "linux"
+
+
 @dataclass(frozen=True, slots=True)
 class Tracking:
     """Settings of the connection tracker, named after Linux's sysctls (`net.netfilter.nf_conntrack_*`)."""
@@ -250,6 +263,7 @@ class Tracking:
     connections: int = 262_144  # the bound of the table
     overlap: Overlap = Overlap.DISCARD
     datagrams: int = 256  # how many datagrams may be under reassembly
+    flows: Flows | None = None  # None: as `Policy.flows` says
 
     def seconds(self, timeout: Timeout) -> float:
         """How long an entry lives in the state that `timeout` names."""
@@ -264,13 +278,60 @@ class Mode(StrEnum):
     BRIDGE = "bridge"
 
 
+class InspectionFailure(StrEnum):
+    """What happens to packets that wait for the inspector when it has died or does not keep up."""
+
+    DROP = "drop"
+    PASS = "pass"
+
+
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """Where the policy is enforced; replay does not look at it."""
+    """Where and how the policy is enforced."""
 
     mode: Mode = Mode.GATEWAY
     inside: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
+    on_inspection_failure: InspectionFailure = InspectionFailure.DROP
+    log_group: int = 1776  # the NFLOG group of what rules report
+    queues: tuple[int, int] = (1776, 1776)  # the first and the last NFQUEUE number for inspection
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """All interfaces, each once."""
+        return tuple(dict.fromkeys(self.inside + self.outside))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNat:
+    """Connections from `source` that leave through `interface` get `address` (an IP address) as their source."""
+
+    interface: str
+    source: AddressSet
+    address: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class PortForward:
+    """Connections that come in through `interface` to `ports` of the machine itself (or `address`) go to `to_address`."""
+
+    interface: str
+    protocol: int  # TCP or UDP
+    ports: tuple[int, int]  # inclusive
+    to_address: str
+    to_port: int | None  # None: the same port
+    span: Span
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nat:
+    """Address translation on a gateway.  Rules see inside addresses: before source NAT, after port forwarding."""
+
+    masquerade: tuple[str, ...] = ()  # interfaces whose own address everything that leaves through them gets
+    source: tuple[SourceNat, ...] = ()
+    forward: tuple[PortForward, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,3 +346,11 @@ class Policy:
     flowbits: tuple[str, ...] = ()  # names that rules use, in order of appearance
     name: str = ""
     origin: str = ""
+    nat: Nat = field(default_factory=Nat)
+
+    @property
+    def flows(self) -> Flows:
+        """Which flows the rules know: what the policy says, else Linux's where the policy says where Linux enforces it."""
+        if self.tracking.flows is not None:
+            return self.tracking.flows
+        return Flows.RULES if self.attach is None else Flows.LINUX
