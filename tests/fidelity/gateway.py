@@ -1,0 +1,213 @@
+"""A gateway in a network namespace, with one link to the inside, one to the outside, and a witness for every packet.
+
+    near ── in0 [gateway] out0 ── far        mark ── mark0
+
+The far ends of the links are packet sockets.  What happens to a packet in the gateway is told by NFLOG messages, all of one
+group, so that they come in the order in which things happened:
+
+- `forward -1`, before twinwall's stage: the tracker's label and direction;
+- twinwall's own witness (`RenderOptions.witness`) for the final verdict, and its log statements, which go to the same group;
+- `output`: packets that the gateway itself sends, that is, the answers of a reject;
+- `mark0`, on which a window of packets ends: when the marker's message is read, nothing else will come.
+
+A veth's packets are handled inside the system call that sends them, so packets are judged one after the other in the order in
+which they were sent, as long as one processor sends them; the sender pins itself, and the order of messages proves it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from tests.fidelity.nflog import SO_RCVBUFFORCE, Message, NflogReader
+from tests.oracle.kernel import Namespace, packet_socket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Self
+
+GROUP = 77  # of every message
+IN, OUT = "in0", "out0"
+MTU = 3000  # the largest round number that native XDP takes on a veth
+GATEWAY_MACS = {IN: "02:00:00:00:00:01", OUT: "02:00:00:00:00:02"}
+PEER_MACS = {IN: "02:00:00:00:01:01", OUT: "02:00:00:00:01:02"}
+INSIDE4, INSIDE6 = "10.0.0.0/16", "2001:db8::/48"
+BATCH_BYTES = 60_000  # of messages that the kernel collects before it wakes us
+RECEIVE_BUFFER = 256 << 20
+
+LINKS = f"""
+link set lo up
+link set in0 addrgenmode none address {GATEWAY_MACS[IN]} mtu {MTU} up
+link set out0 addrgenmode none address {GATEWAY_MACS[OUT]} mtu {MTU} up
+link set mark0 addrgenmode none up
+addr add 169.254.77.1/30 dev out0
+addr add 169.254.78.1/30 dev in0
+route add {INSIDE4} via 169.254.78.2 dev in0
+route add default via 169.254.77.2 dev out0
+neigh add 169.254.77.2 lladdr {PEER_MACS[OUT]} dev out0 nud permanent
+neigh add 169.254.78.2 lladdr {PEER_MACS[IN]} dev in0 nud permanent
+addr add fe80::77:1/64 dev out0 nodad
+addr add fe80::78:1/64 dev in0 nodad
+route add {INSIDE6} via fe80::78:2 dev in0
+route add ::/0 via fe80::77:2 dev out0
+neigh add fe80::77:2 lladdr {PEER_MACS[OUT]} dev out0 nud permanent
+neigh add fe80::78:2 lladdr {PEER_MACS[IN]} dev in0 nud permanent
+"""
+
+SYSCTLS = {
+    "net.ipv4.ip_forward": 1,
+    "net.ipv6.conf.all.forwarding": 1,
+    "net.ipv4.conf.all.rp_filter": 0,
+    "net.ipv4.conf.default.rp_filter": 0,
+    "net.ipv4.conf.all.send_redirects": 0,
+    "net.ipv4.conf.default.send_redirects": 0,
+    "net.ipv4.conf.default.accept_local": 1,
+    "net.ipv6.conf.default.accept_ra": 0,
+    "net.ipv6.conf.default.router_solicitations": 0,
+    # A reject's answers come out, however many there are.
+    "net.ipv4.icmp_ratelimit": 0,
+    "net.ipv4.icmp_ratemask": 0,
+    "net.ipv4.icmp_msgs_per_sec": 10_000_000,
+    "net.ipv4.icmp_msgs_burst": 10_000_000,
+    "net.ipv6.icmp.ratelimit": 0,
+}
+LATE_SYSCTLS = {
+    "net.ipv4.conf.in0.rp_filter": 0,
+    "net.ipv4.conf.out0.rp_filter": 0,
+    "net.netfilter.nf_conntrack_checksum": 0,
+}
+
+LABELS = {
+    "untracked": "ct state untracked",
+    "invalid": "ct state invalid",
+    "new original": "ct state new",
+    "established original": "ct state established ct direction original",
+    "established reply": "ct state established ct direction reply",
+    "related original": "ct state related ct direction original",
+    "related reply": "ct state related ct direction reply",
+}
+MARKER, ANSWER, LABEL = "marker", "answer", "ct "
+
+RULES = """
+table inet harness {{
+  chain marker {{
+    type filter hook prerouting priority -500; policy accept;
+    iifname "mark0" log group {group} snaplen 64 prefix "{marker}" drop
+  }}
+  chain label {{
+    type filter hook forward priority -1; policy accept;
+{labels}
+  }}
+  chain answers {{
+    type filter hook output priority 300; policy accept;
+    log group {group} snaplen 64 prefix "{answer}"
+  }}
+}}
+"""
+
+
+def rules() -> str:
+    """The harness's own nftables table."""
+    labels = "\n".join(
+        f'    {condition} log group {GROUP} snaplen 64 prefix "{LABEL}{name}" accept' for name, condition in LABELS.items()
+    )
+    return RULES.format(group=GROUP, marker=MARKER, answer=ANSWER, labels=labels)
+
+
+class Gateway:
+    """A context manager.  `send` takes frames with the link they arrive on, and gives messages and frames that came out."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self.router = Namespace()
+            stack.callback(self.router.close)
+            self.outside = Namespace()
+            stack.callback(self.outside.close)
+            self._wire()
+            with self.outside.entered():
+                self._sockets = {
+                    IN: stack.enter_context(packet_socket("near")),
+                    OUT: stack.enter_context(packet_socket("far")),
+                    "mark0": stack.enter_context(packet_socket("mark")),
+                }
+            for each in self._sockets.values():
+                each.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+                each.setblocking(False)
+            with self.router.entered():
+                self._log = stack.enter_context(NflogReader(GROUP, BATCH_BYTES, RECEIVE_BUFFER))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _wire(self) -> None:
+        far = str(self.outside.holder.pid)
+        pairs = {IN: "near", OUT: "far", "mark0": "mark"}
+        add = "\n".join(f"link add {name} type veth peer name {peer} netns {far}" for name, peer in pairs.items())
+        self.set(SYSCTLS)
+        self.router.run("ip", "-batch", "-", text=add)
+        self.outside.run(
+            "ip", "-batch", "-", text="\n".join(f"link set {peer} addrgenmode none mtu {MTU} up" for peer in pairs.values())
+        )
+        self.router.run("ip", "-batch", "-", text=LINKS)
+        self.router.run("nft", "-f", "-", text=rules())
+        self.set(LATE_SYSCTLS)
+
+    def set(self, values: dict[str, int]) -> None:
+        """Set sysctls of the gateway."""
+        lines = (f"echo {value} > /proc/sys/{name.replace('.', '/')}" for name, value in values.items())
+        self.router.run("sh", "-ec", "\n".join(lines))
+
+    def send(self, frames: Sequence[tuple[str, bytes]]) -> tuple[list[Message], dict[str, list[bytes]]]:
+        """Send (link, frame) in order; every NFLOG message, and the frames that came out by the link they left through."""
+        with one_processor():
+            for link, frame in frames:
+                self._sockets[link].send(frame)
+            self._sockets["mark0"].send(MARKER_FRAME)
+        messages = self._log.read_until(MARKER)
+        return messages, {link: list(drain(self._sockets[link])) for link in (IN, OUT)}
+
+
+@contextlib.contextmanager
+def one_processor() -> Iterator[None]:
+    """Stay on one processor: the packets of several links then keep their order."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def drain(link: socket.socket) -> Iterator[bytes]:
+    """What waits in a socket."""
+    while True:
+        try:
+            yield link.recv(65600)
+        except BlockingIOError:
+            return
+
+
+def ethernet(link: str, packet: bytes) -> bytes:
+    """An IP packet as a frame that arrives on `link`."""
+    kind = b"\x86\xdd" if packet[:1] and packet[0] >> 4 == 6 else b"\x08\0"
+    return mac(GATEWAY_MACS[link]) + mac(PEER_MACS[link]) + kind + packet
+
+
+def mac(text: str) -> bytes:
+    return bytes.fromhex(text.replace(":", ""))
+
+
+MARKER_FRAME = (
+    b"\xff" * 6
+    + mac("02:00:00:00:02:01")
+    + b"\x08\0"
+    + struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20, 0, 0, 64, 253, 0xF5E9, bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2]))
+)
