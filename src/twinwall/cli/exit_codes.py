@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     USAGE = 2, "the command line is wrong"
     POLICY = 3, "the policy has mistakes; all of them were printed"
     OUTPUT = 4, "an output could not be written; nothing half-written was left"
+    KERNEL = 5, "the kernel or this machine refused; nothing was changed"
     INTERRUPTED = 130, "interrupted (Ctrl-C); what was decided until then was reported"
 
     meaning: str
@@ -84,6 +85,7 @@ FAMILIES = {
     ("twinwall.capture.error", "CaptureError"): ExitCode.CAPTURE,
     ("twinwall.events.sink", "OutputError"): ExitCode.OUTPUT,
     ("twinwall.engine.spoken_error", "SpokenError"): ExitCode.USAGE,
+    ("twinwall.live.error", "EnforcementError"): ExitCode.KERNEL,
 }
 
 

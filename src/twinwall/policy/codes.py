@@ -57,6 +57,8 @@ class Code(StrEnum):
     ORDER_DEFAULT = "order-default", "Default actions exist in strict order only, and not every pair of them goes together."
     # Compiling.
     TOO_MANY_RULES = "too-many-rules", "A stage has more rules, or more different address ranges, than fit into memory."
+    # Rendering for the kernel.
+    NOT_ENFORCEABLE = "not-enforceable", "The policy can be replayed, but Linux cannot do exactly what it says."
     # What `lint` notices.
     ASYMMETRIC = "asymmetric", "A stateless pass or forward rule has no mirror for the packets that come back."
     SHADOWING_FLOW = (

@@ -1,0 +1,131 @@
+"""nftables, through the `nft` program: one transaction at a time, its errors pointed at our rules, and our own tables read back.
+
+Acts on the network namespace of the calling thread, as the program inherits it.  `TABLES` are the only tables that are ours;
+nothing here names, lists or changes another one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from twinwall.live.error import EnforcementError
+
+Listing = list[dict[str, Any]]  # what `nft --json` says: one dictionary an object, by its kind
+
+OLDEST = (1, 0, 0)
+
+
+class Table(NamedTuple):
+    """A table's family and name."""
+
+    family: str
+    name: str
+
+
+TABLES = (
+    Table("inet", "twinwall"),
+    Table("netdev", "twinwall"),
+    Table("inet", "twinwall_queue"),
+    Table("ip", "twinwall_queue"),
+    Table("ip6", "twinwall_queue"),
+)
+
+ERROR = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):(?P<first>\d+)-(?P<last>\d+): Error: (?P<text>.*)$", re.MULTILINE)
+SID = re.compile(r'comment "(?P<who>[^"]*)"')
+VERSION = re.compile(r"v(\d+)\.(\d+)\.?(\d+)?")
+
+REMEDIES = (  # a part of nft's message, and what to do about it; the first that fits counts
+    ("Operation not permitted", "run as root, or with CAP_NET_ADMIN"),
+    ("Permission denied", "run as root, or with CAP_NET_ADMIN"),
+    ("Message too long", "raise net.core.wmem_max, or use fewer rules: the transaction does not fit into a socket buffer"),
+    ("No buffer space", "raise net.core.wmem_max, or use fewer rules: the transaction does not fit into a socket buffer"),
+    ("Cannot allocate memory", "free memory: the kernel had none for the ruleset"),
+    ("No such file or directory", "the kernel lacks what this line asks for: `twinwall status` lists what it can do"),
+    ("Operation not supported", "the kernel lacks what this line asks for: `twinwall status` lists what it can do"),
+    ("Device or resource busy", "another program changes nftables at the same time: try again"),
+    ("No such device", "the interface does not exist: create it first"),
+)
+OTHERWISE = "this is a defect of twinwall or of nftables: please report it with the output of `twinwall render`"
+
+
+def load(script: str) -> None:
+    """Run `script` as one transaction: all of it happens, or nothing.  Raises `EnforcementError`."""
+    _run(["-f", "-"], script, "load the ruleset")
+
+
+def check(script: str) -> None:
+    """Let nft and the kernel look at `script` without doing it.  Raises `EnforcementError`."""
+    _run(["-c", "-f", "-"], script, "check the ruleset")
+
+
+def version() -> tuple[int, int, int]:
+    """The version of the nft program.  Raises `EnforcementError` if there is none."""
+    found = VERSION.search(_run(["--version"], "", "ask nft for its version"))
+    if found is None:
+        raise EnforcementError("ask nft for its version", "the answer is not understood", "install nftables 1.0 or newer")
+    return int(found[1]), int(found[2]), int(found[3] or 0)
+
+
+def present() -> tuple[Table, ...]:
+    """Which of our tables exist."""
+    found = json.loads(_run(["--json", "list", "tables"], "", "list the tables"))["nftables"]
+    there = {(each["table"]["family"], each["table"]["name"]) for each in found if "table" in each}
+    return tuple(table for table in TABLES if table in there)
+
+
+def listing(table: Table) -> Listing:
+    """All objects of one of our tables, sets with their elements and counters; empty if there is no such table."""
+    assert table in TABLES, "only our own tables are looked at"
+    if table not in present():
+        return []
+    found: Listing = json.loads(_run(["--json", "list", "table", *table], "", f"list table {table.family} {table.name}"))[
+        "nftables"
+    ]
+    return [each for each in found if "metainfo" not in each]
+
+
+def remove(tables: Iterable[Table] = TABLES) -> None:
+    """Delete those of `tables` that exist, in one transaction."""
+    tables = tuple(tables)
+    assert set(tables) <= set(TABLES), "only our own tables are touched"
+    # `add` before `delete`: deleting what does not exist would fail, and looking first would race.
+    load("".join(f"add table {table.family} {table.name}\ndelete table {table.family} {table.name}\n" for table in tables))
+
+
+def _run(arguments: list[str], script: str, action: str) -> str:
+    try:
+        done = subprocess.run(
+            ["nft", *arguments], input=script, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+        )
+    except FileNotFoundError:
+        raise EnforcementError(action, "the program nft is not installed", "install nftables 1.0 or newer") from None
+    if done.returncode != 0:
+        raise refusal(action, done.stderr, script)
+    return done.stdout
+
+
+def refusal(action: str, message: str, script: str) -> EnforcementError:
+    """nft's complaint about `script` as ours: with the rule that the line came from."""
+    found = ERROR.search(message)
+    cause = message.strip().splitlines()[0] if message.strip() else "nft ended without saying why"
+    if found is not None:
+        cause = f"{found['text']} ({_place(found, script)})"
+    remedy = next((remedy for part, remedy in REMEDIES if part in message), OTHERWISE)
+    return EnforcementError(action, cause, remedy)
+
+
+def _place(found: re.Match[str], script: str) -> str:
+    """Which rule of the user the error is about: the comment at its place, or behind it on the line, else the line itself."""
+    number, first = int(found["line"]), int(found["first"])
+    lines = script.splitlines()
+    line = lines[number - 1] if number <= len(lines) else ""
+    comments = list(SID.finditer(line))
+    behind = [each for each in comments if each.end() >= first]
+    if comments:
+        return f"{(behind or comments)[0]['who']}, line {number} of the ruleset"
+    return f"line {number} of the ruleset: {line.strip()[:120]}"
