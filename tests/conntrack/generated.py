@@ -44,9 +44,9 @@ def segment_options(rng: Random, flags: str, ack: int) -> bytes:
     return rng.choice([b"\x01\x01\x08\x0a" + bytes(8), sack, b"\x05\x00\x00\x00"])
 
 
-def tcp_conversation(rng: Random) -> list[bytes]:
+def tcp_conversation(rng: Random, pair: Pair | None = None) -> list[bytes]:
     """A TCP connection, or what is left of one."""
-    pair = ends(rng, 443)
+    pair = pair or ends(rng, 443)
     sent = [rng.choice([0, 1000, (1 << 32) - 50, rng.randrange(1 << 32)]), rng.randrange(1 << 32)]
     windows = [rng.choice([0, 100, 1000, 65535]) for _ in sent]
     plan = list(OPENINGS[rng.choice(["handshake", "handshake", "handshake", *OPENINGS])])
@@ -76,9 +76,9 @@ def tcp_conversation(rng: Random) -> list[bytes]:
 CHUNKS = [0, 0, 0, 3, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 14, 4, 5, 12, 130]
 
 
-def sctp_conversation(rng: Random) -> list[bytes]:
+def sctp_conversation(rng: Random, pair: Pair | None = None) -> list[bytes]:
     """An SCTP association: handshake, crossing INITs or anything, right and wrong tags."""
-    pair = Pair(End("10.0.0.1", rng.randrange(1024, 65535)), End("10.1.0.1", 36412))
+    pair = pair or Pair(End("10.0.0.1", rng.randrange(1024, 65535)), End("10.1.0.1", 36412))
     one, two = rng.randrange(1, 1 << 32), rng.randrange(1, 1 << 32)
     tags = [one, two, 0, 7]
     init, answer = init_chunk(1, one), init_chunk(2, two)
@@ -123,11 +123,12 @@ GRE_PACKETS = [
 ]
 
 
-def mixed_conversation(rng: Random) -> list[bytes]:
+def mixed_conversation(rng: Random, pair: Pair | None = None) -> list[bytes]:
     """UDP, UDP-Lite, ICMP queries and errors, GRE and others between two hosts."""
     six = rng.random() < 0.4
     client = End("2001:db8::1" if six else "10.0.0.1", rng.randrange(0, 5))
-    pair = Pair(client, End("2001:db8:1::1" if six else "10.1.0.1", rng.choice([0, 53])))
+    pair = pair or Pair(client, End("2001:db8:1::1" if six else "10.1.0.1", rng.choice([0, 53])))
+    six = ":" in pair.client.address
     idents = [rng.randrange(65536) for _ in range(2)]
     packets: list[bytes] = []
     for _ in range(rng.randrange(3, 25)):
