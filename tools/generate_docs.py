@@ -6,10 +6,23 @@ import sys
 from pathlib import Path
 
 from twinwall.cli.manual import command_line_page
-from twinwall.rules.manual import diagnostics_page, keywords_page
+from twinwall.rules.manual import GENERATED, diagnostics_page, keywords_page, options_reference
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = {"rule-keywords.md": keywords_page, "diagnostics.md": diagnostics_page, "command-line.md": command_line_page}
+
+
+def policy_file_page() -> str:
+    """The page as it stands, with the reference of keys behind it renewed."""
+    written = (DOCS / "policy-file.md").read_text().partition(GENERATED)[0]
+    return f"{written}{GENERATED}\n\n{options_reference()}"
+
+
+PAGES = {
+    "rule-keywords.md": keywords_page,
+    "diagnostics.md": diagnostics_page,
+    "command-line.md": command_line_page,
+    "policy-file.md": policy_file_page,
+}
 
 
 def main() -> int:

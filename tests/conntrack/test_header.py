@@ -39,6 +39,7 @@ def test_settings_are_not_written_by_packets():
     settings = {
         *range(h.H_BUCKET_MASK, h.H_ENDED_CAPACITY + 1),
         *range(h.H_KEY0, h.H_BIT_WORDS + 1),
+        h.H_LINUX_FLOWS,
         *range(h.H_TCP_TIMEOUT, h.HEADER_WORDS),
     }
     assert not settings & set(changed.tolist())

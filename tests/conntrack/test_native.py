@@ -49,8 +49,7 @@ def test_same_answers_and_same_memory(compiled, kind):
             word = compiled["track"](table.address, data.ctypes.data, data.ctypes.data + len(packet), place, now)
             assert word == answer.state | answer.direction << 8 | answer.marks | answer.index << 32
             if word & TRACK_FRESH:
-                entry = table.address + table.entries().ctypes.data - table.words.ctypes.data
-                compiled["settle"](table.address, entry + ((word >> 32) - 1) * table.entry_bytes, now, int(dropped))
+                compiled["settle"](table.address, word >> 32, int(dropped))
         assert compiled["sweep"](table.address, interpreted.now, 3) == interpreted.sweep(3)
         assert np.array_equal(table.drain_ended(), interpreted.table.drain_ended())
         for words in (table.words, interpreted.table.words):

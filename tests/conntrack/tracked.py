@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twinwall.conntrack.chains import entry_at, sweep
+from twinwall.conntrack.chains import sweep
 from twinwall.conntrack.entry import ST_ASSURED, ST_SEEN_REPLY
 from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.conntrack.table import ConnectionTable
@@ -56,7 +56,7 @@ class Tracked:
         self.reason = decode(start, end, LINK_RAW, len(packet), place)
         word = track(self.pointer, start, end, place, self.now)
         if word & TRACK_FRESH:
-            settle(self.pointer, entry_at(self.pointer, word >> 32), self.now, 1 if dropped else 0)
+            settle(self.pointer, word >> 32, 1 if dropped else 0)
         return Answer(CtState(word & 0xFF), Direction(word >> 8 & 0xFF), word & 0xFFFF0000, word >> 32)
 
     def says(self, packet: bytes) -> str:

@@ -52,9 +52,16 @@ def test_what_a_dropped_flow_is():
     assert rows.status_words(account.after) == ("nothing of it has passed: for the tracker's label it does not exist",)
 
 
+def test_what_becomes_of_a_dropped_flow_where_flows_are_linux_s():
+    story = World("tracking: {flows: linux}\nstateful: {order: strict, default: [drop_strict]}\n").story(SYN)
+    assert story.account.after is None
+    (line,) = (line.text for line in story.lines if line.section == "flow")
+    assert line.startswith("the flow ended: tcp 10.0.0.5:40000 > 198.51.100.7:443, its first packet was dropped, and Linux")
+
+
 def test_flows_that_ended():
     account = World("").say(SYN, "< S.", "> S after 10m")
     assert rows.ended_words(account.ended[0]) == "tcp 10.0.0.5:40000 > 198.51.100.7:443, its time was up"
     assert rows.endpoint_of(World("").say("icmp6 ::5 > ::7 echo-request").after, "dst", "dport") == "::7"
-    assert set(END_WORDS) == {0, 1, 2, 3, 4, 5}
+    assert set(END_WORDS) == {0, 1, 2, 3, 4, 5, 6}
     assert "end_reason" in ENTRY.names

@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from tests.events.batches import START, batch
-from twinwall.conntrack.entry import END_EVICTED, END_REPLACED, END_RESET, END_SHUTDOWN, END_TIMEOUT, ST_SEEN_REPLY
+from twinwall.conntrack.entry import (
+    END_DROPPED,
+    END_EVICTED,
+    END_REPLACED,
+    END_RESET,
+    END_SHUTDOWN,
+    END_TIMEOUT,
+    ST_SEEN_REPLY,
+)
 from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.events.flow import flow_record, flow_state, netflow_records
 from twinwall.events.rows import flow_rows
@@ -105,6 +113,7 @@ def test_a_ping_has_its_answer_s_type():
         (END_EVICTED, "forced", "2026-01-01T00:00:02.123456+0000"),
         (END_SHUTDOWN, "shutdown", "2026-01-01T00:00:02.123456+0000"),
         (END_RESET, "timeout", "2026-01-01T00:00:02.123456+0000"),  # with the reset, not when its lifetime would be over
+        (END_DROPPED, "timeout", "2026-01-01T00:00:02.123456+0000"),
         (0, "unknown", "2026-01-01T00:00:02.123456+0000"),
     ],
 )

@@ -85,6 +85,10 @@ ST_ASSURED = 2
 ST_UNCONFIRMED = 8  # its first packet was dropped: Linux has no entry; the rules still know the flow
 ST_MIDSTREAM = 16  # the start of the connection was not seen
 ST_REVERSED = 32  # Linux's original direction is the flow's other side: its first packet was dropped, the answer was not
+# Under Flows.LINUX, what the ruleset's bits on a TCP connection say (conntrack.marks).
+ST_HALF_OPEN = 64
+ST_ESTABLISHED = 128
 
 # `end_reason`: a new connection took the ports, the table was full, the run was over, a RST answered or withdrew a SYN
 END_NONE, END_TIMEOUT, END_REPLACED, END_EVICTED, END_SHUTDOWN, END_RESET = 0, 1, 2, 3, 4, 5
+END_DROPPED = 6  # Flows.LINUX: its first packet was dropped, so that Linux never had it

@@ -28,6 +28,7 @@ H_KEY0, H_KEY1 = 16, 17  # the hash's secret
 H_LOOSE, H_LIBERAL, H_IGNORE_INVALID_RST, H_MAX_RETRANS = 18, 19, 20, 21
 H_FLOW_SEED = 22
 H_BIT_WORDS = 23  # words of rule bits behind each entry
+H_LINUX_FLOWS = 29  # 1: Flows.LINUX, the rules know no flow that Linux does not
 
 # Counters, as in /proc/net/stat/nf_conntrack.
 H_INVALID, H_EVICTED, H_FULL, H_EXPIRED, H_ENDED_LOST = 24, 25, 26, 27, 28

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from twinwall.conntrack.entry import E_KEY, E_O_PACKETS, E_R_PACKETS
-from twinwall.conntrack.header import H_INVALID
+from twinwall.conntrack.header import H_INVALID, H_LINUX_FLOWS
 from twinwall.conntrack.protocols.tcp import TcpState
-from twinwall.path.flow_state import TRACK_ESTABLISHED
+from twinwall.path.flow_state import TRACK_ESTABLISHED, TRACK_QUOTE
 from twinwall.path.layout import ACK, FIN, RST, SYN, TCP, W_KEY, W_PLACE
-from twinwall.path.primitives import Address, get, put
+from twinwall.path.primitives import Address, get, put, table_at
 from twinwall.path.reason import CtState, Direction
 
 _INVALID = CtState.INVALID.value
@@ -21,7 +21,13 @@ def pack(state: int, direction: int, marks: int, index: int) -> int:
 
 
 def refuse(table: Address, marks: int, index: int) -> int:
-    """INVALID; `index` where the packet's tuple has an entry, so that rules can see the flow."""
+    """INVALID; `index` where the packet's tuple has an entry, so that rules can see the flow.
+
+    Under `Flows.LINUX` they cannot: the kernel takes such a packet off its connection.  It is no midstream packet either.
+    """
+    if table_at(table, H_LINUX_FLOWS) != 0:
+        marks = marks & TRACK_QUOTE
+        index = 0
     put(table, H_INVALID, get(table, H_INVALID) + 1)
     return pack(_INVALID, _NO_DIRECTION, marks, index)
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from twinwall.conntrack.chains import entry_at, find
 from twinwall.conntrack.entry import E_STATUS, ST_REVERSED, ST_UNCONFIRMED
-from twinwall.conntrack.header import H_TUPLE
+from twinwall.conntrack.header import H_LINUX_FLOWS, H_TUPLE
 from twinwall.conntrack.label import established_entry, pack, refuse
+from twinwall.conntrack.marks import marked_entry
 from twinwall.conntrack.protocols.icmp import REDIRECT6
 from twinwall.conntrack.quote import NO_KEY, quoted_tuple
 from twinwall.conntrack.tuples import hash_tuple, reverse_key, without_call
 from twinwall.path.flow_state import TRACK_QUOTE, TRACK_TO_CLIENT
 from twinwall.path.layout import W_DST_HI, W_DST_LO, W_HEADER, W_KEY, W_PLACE, W_SRC_HI, W_SRC_LO
-from twinwall.path.primitives import Address, get, load_u8
+from twinwall.path.primitives import Address, get, load_u8, table_at
 from twinwall.path.reason import CtState
 
 _RELATED = CtState.RELATED.value
@@ -66,7 +67,8 @@ def track_error(table: Address, packet: Address, end: Address, record: Address, 
     side = (found & 1) ^ 1  # the error travels against the quoted packet
     entry = entry_at(table, index)
     status = get(entry, E_STATUS)
-    marks = TRACK_QUOTE | established_entry(entry) | (TRACK_TO_CLIENT if side != 0 else 0)
+    established = established_entry(entry) if table_at(table, H_LINUX_FLOWS) == 0 else marked_entry(entry)
+    marks = TRACK_QUOTE | established | (TRACK_TO_CLIENT if side != 0 else 0)
     if (status & ST_UNCONFIRMED) != 0:
         return refuse(table, marks, index)
     direction = side ^ (1 if (status & ST_REVERSED) != 0 else 0)

@@ -12,7 +12,7 @@ from twinwall.conntrack.protocols import sctp
 from twinwall.conntrack.protocols.sctp import SctpState
 from twinwall.conntrack.protocols.tcp import TcpState, compile_kinds, compile_rows
 from twinwall.path.primitives import Pointer
-from twinwall.policy.model import Timeout
+from twinwall.policy.model import Flows, Timeout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,8 +41,9 @@ FLOW_SEED = 0x5D1E0C0FFEE5  # flow identifiers do not depend on the secret: two 
 class ConnectionTable:
     """The memory of one connection table, in one array so that one address reaches everything.
 
-    `tracking` are the settings, `flowbit_words` the 64-bit words of rule bits behind each entry, `key` the hash's secret,
-    `ended_capacity` how many ended flows fit between two calls of `drain_ended`.  Pages are touched when entries are.
+    `tracking` are the settings (whose `flows` is what `Policy.flows` says; None is `Flows.RULES`), `flowbit_words` the 64-bit
+    words of rule bits behind each entry, `key` the hash's secret, `ended_capacity` how many ended flows fit between two calls
+    of `drain_ended`.  Pages are touched when entries are.
     """
 
     def __init__(self, tracking: Tracking, flowbit_words: int, key: tuple[int, int], ended_capacity: int) -> None:
@@ -69,6 +70,7 @@ class ConnectionTable:
             h.H_IGNORE_INVALID_RST: int(tracking.tcp_ignore_invalid_rst),
             h.H_MAX_RETRANS: tracking.tcp_max_retrans,
             h.H_BIT_WORDS: flowbit_words,
+            h.H_LINUX_FLOWS: int(tracking.flows is Flows.LINUX),
             **{word: round(tracking.seconds(name) * NANOSECONDS) for name, word in TIMEOUT_WORDS.items()},
             h.H_SCTP_TIMEOUT: round(tracking.seconds(Timeout.SCTP_CLOSED) * NANOSECONDS),  # an entry still in NONE
             **{h.H_SCTP_ROWS + at: word for at, word in enumerate(sctp.compile_rows())},

@@ -16,17 +16,20 @@ from twinwall.conntrack.entry import (
     E_SEEN,
     E_START,
     E_STATUS,
+    END_DROPPED,
     END_REPLACED,
     ENTRY_STATE,
     ST_ASSURED,
+    ST_ESTABLISHED,
     ST_MIDSTREAM,
     ST_REVERSED,
     ST_SEEN_REPLY,
     ST_UNCONFIRMED,
 )
-from twinwall.conntrack.header import H_FLOW_SEED, H_FLOWS, H_FULL
+from twinwall.conntrack.header import H_FLOW_SEED, H_FLOWS, H_FULL, H_LINUX_FLOWS
 from twinwall.conntrack.label import established_packet, pack, refuse
 from twinwall.conntrack.machine import begin_machine, may_begin, needs_transport, step_machine
+from twinwall.conntrack.marks import learn, marked_packet
 from twinwall.conntrack.protocols.gre import NO_TUPLE, gre_ports
 from twinwall.conntrack.protocols.icmp import is_housekeeping, quotes
 from twinwall.conntrack.protocols.outcome import REFUSED, REOPENED
@@ -146,7 +149,7 @@ def begin(table: Address, packet: Address, end: Address, record: Address, now: i
     put(entry, E_KEY, forward)
     put(entry, E_START, now)
     put(entry, E_SEEN, NO_TTL_YET)
-    put(entry, E_STATUS, ST_MIDSTREAM if marks != 0 else 0)
+    put(entry, E_STATUS, (ST_MIDSTREAM | ST_ESTABLISHED * table_at(table, H_LINUX_FLOWS)) if marks != 0 else 0)
     if begin_machine(table, entry, packet, end, record, now) == REFUSED:
         discard(table, index)
         return refuse(table, marks, 0)
@@ -187,14 +190,19 @@ def go_on(
     label = _ESTABLISHED
     if direction == 0 and (status & ST_SEEN_REPLY) == 0:
         label = _NEW
-    marks = established_packet(entry, record, direction, side) | towards
+    linux = table_at(table, H_LINUX_FLOWS)
+    known = established_packet(entry, record, direction, side) if linux == 0 else marked_packet(entry, record, direction)
+    marks = known | towards
     outcome = step_machine(table, entry, packet, end, record, now, direction)
     if outcome == REOPENED:
         remove(table, index, END_REPLACED)
         return begin(table, packet, end, record, now, hashed, forward)
-    count_packet(entry, record, now, side)
+    if linux == 0 or outcome != REFUSED:
+        count_packet(entry, record, now, side)
     if outcome == REFUSED:
         return refuse(table, marks, index)
+    if linux != 0:
+        learn(entry, record)
     if direction == 1 and (status & ST_SEEN_REPLY) == 0:
         put(entry, E_STATUS, get(entry, E_STATUS) | ST_SEEN_REPLY)
     return pack(label, direction, marks, index)
@@ -218,10 +226,16 @@ def restart(table: Address, packet: Address, end: Address, record: Address, now:
     return pack(_NEW, 0, marks | TRACK_FRESH, index)
 
 
-def settle(table: Address, entry: Address, now: int, dropped: int) -> int:  # noqa: ARG001 - what `track` takes, so does this
-    """After the verdict on a TRACK_FRESH packet: if it was dropped, Linux has no entry; if not, now it has."""
+def settle(table: Address, index: int, dropped: int) -> int:
+    """After the verdict on a TRACK_FRESH packet: if it was dropped, Linux has no entry; if not, now it has.
+
+    What rules remember of a flow that Linux does not have is kept, unless the policy's flows are Linux's.
+    """
+    entry = entry_at(table, index)
     status = get(entry, E_STATUS)
     if dropped != 0:
+        if table_at(table, H_LINUX_FLOWS) != 0:
+            return remove(table, index, END_DROPPED)
         put(entry, E_STATUS, status | ST_UNCONFIRMED)
     elif (status & ST_UNCONFIRMED) != 0:
         put(entry, E_STATUS, status ^ ST_UNCONFIRMED)

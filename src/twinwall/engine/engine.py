@@ -7,7 +7,7 @@ policy: the connection table, the fragment table, a ring of `RING` packets; neve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -100,7 +100,8 @@ class Engine:
         self._stateful = compiled.stateful.words.copy()  # it has scratch words, which are this engine's own
         self.records: NDArray[np.void] = np.zeros(RING, RECORD)
         self.decisions: NDArray[np.void] = np.zeros(RING, DECISION)
-        self.connections = ConnectionTable(policy.tracking, compiled.flowbit_words, settings.key, 8 * BATCH)
+        tracking = replace(policy.tracking, flows=policy.flows)
+        self.connections = ConnectionTable(tracking, compiled.flowbit_words, settings.key, 8 * BATCH)
         self.fragments = FragmentTable(policy.tracking)
         margin = 2 * CHUNK * max(1, int(self._stateful[H_ALERT_LIMIT]))
         self._alerts: NDArray[np.uint64] = np.zeros((ALERT_ROOM + margin + 1) * ALERT.itemsize // 8, np.uint64)

@@ -240,7 +240,7 @@ def follow(
             outcome = outcome | reply_of(record) << 48
     put(decision, D_RULE, rule)
     if tracked & TRACK_FRESH:
-        settle(conntrack, entry, now, 0 if outcome & 0xFF == Verdict.PASS else 1)
+        settle(conntrack, index, 0 if outcome & 0xFF == Verdict.PASS else 1)
     established = 0
     if tracked & TRACK_ESTABLISHED:
         established = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twinwall.conntrack.entry import (
+    END_DROPPED,
     END_EVICTED,
     END_NONE,
     END_REPLACED,
@@ -41,6 +42,7 @@ END_WORDS = {
     END_EVICTED: "the table was full",
     END_SHUTDOWN: "the run is over",
     END_RESET: "a reset ended it",
+    END_DROPPED: "its first packet was dropped, and Linux keeps no such connection",
 }
 
 

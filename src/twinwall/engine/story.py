@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from twinwall.conntrack.entry import END_DROPPED
 from twinwall.engine import row_wording as rows
 from twinwall.engine import wording as w
 from twinwall.engine.batch import RuleBook
@@ -153,7 +154,8 @@ class Teller:
 
     def _flow(self, account: Account) -> Iterator[Line]:
         for ended in account.ended:
-            yield Line("flow", f"an older flow ended: {rows.ended_words(ended)}")
+            own = ended["end_reason"] == END_DROPPED
+            yield Line("flow", f"{'the' if own else 'an older'} flow ended: {rows.ended_words(ended)}")
         if account.after is None:
             return
         now = int(account.decision["timestamp"])

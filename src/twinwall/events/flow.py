@@ -8,7 +8,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from twinwall.conntrack.entry import END_EVICTED, END_REPLACED, END_RESET, END_SHUTDOWN, END_TIMEOUT, ST_SEEN_REPLY
+from twinwall.conntrack.entry import (
+    END_DROPPED,
+    END_EVICTED,
+    END_REPLACED,
+    END_RESET,
+    END_SHUTDOWN,
+    END_TIMEOUT,
+    ST_SEEN_REPLY,
+)
 from twinwall.conntrack.protocols.tcp import TcpState
 from twinwall.events.address import eve_address
 from twinwall.events.packet import WITH_PORTS, JsonObject
@@ -50,6 +58,7 @@ END_REASONS = {
     END_EVICTED: "forced",
     END_SHUTDOWN: "shutdown",
     END_RESET: "timeout",  # Suricata has no word of its own: a reset session ends when its flow is next looked at
+    END_DROPPED: "timeout",  # nor for this
 }
 FLOW_ACTIONS = {FLOW_PASS: "pass", FLOW_DROP: "drop", FLOW_REJECT: "drop"}
 TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")  # by bit

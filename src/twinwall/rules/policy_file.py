@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as ListOf
+from enum import StrEnum
 from itertools import chain
 from os import PathLike, fspath
 
@@ -17,6 +18,7 @@ from twinwall.policy.model import (
     Action,
     Attach,
     Exceptional,
+    Flows,
     Mode,
     Order,
     Overlap,
@@ -48,6 +50,7 @@ CAPTURES = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4
 VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 FATES = (Action.PASS, Action.DROP, Action.FORWARD)
 NUMBERS = {"tcp_max_retrans": (0, 255), "connections": (1, 1 << 26), "datagrams": (1, 65535)}
+CHOICES: dict[str, type[StrEnum]] = {"overlap": Overlap, "flows": Flows}
 SWITCHES = ("tcp_loose", "tcp_be_liberal", "tcp_ignore_invalid_rst")
 
 
@@ -222,7 +225,7 @@ class _PolicyReader:
             elif name in SWITCHES:
                 settings[name] = self.values.boolean(node)
             else:
-                settings[name] = self.values.choice(node, Overlap)
+                settings[name] = self.values.choice(node, CHOICES[name])
         known = {name: value for name, value in settings.items() if value is not None}
         return Tracking(timeouts=self._timeouts(top), **known)  # type: ignore[arg-type]
 

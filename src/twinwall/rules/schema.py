@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from twinwall.policy.model import Exceptional, Mode, Order, Overlap, StatefulDefault, Timeout
+from twinwall.policy.model import Exceptional, Flows, Mode, Order, Overlap, StatefulDefault, Timeout
 
 
 class Key(NamedTuple):
@@ -105,6 +105,13 @@ KEYS = (
     Key("tracking", "connections", "a number, 1 to 67108864", "`262144`", "how many connections the table holds"),
     Key("tracking", "overlap", _words(each.value for each in Overlap), "`discard`", "which byte wins where fragments overlap"),
     Key("tracking", "datagrams", "a number, 1 to 65535", "`256`", "how many datagrams may be under reassembly"),
+    Key(
+        "tracking",
+        "flows",
+        _words(each.value for each in Flows),
+        "`linux` with `attach`, else `rules`",
+        "which flows the rules know: those of which a packet was seen, or those that are in Linux's connection table",
+    ),
     Key("attach", "mode", _words(each.value for each in Mode), "`gateway`", "what the machine is to the traffic"),
     Key("attach", "inside", "an interface's name or a list", "none", "interfaces of the protected side"),
     Key("attach", "outside", "an interface's name or a list", "none", "interfaces of the other side"),
