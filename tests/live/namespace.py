@@ -1,34 +1,21 @@
-"""Network namespaces for tests of the kernel's doors: where they are not to be had, the test is skipped with the reason."""
+"""A network namespace of the test's own, with the test's thread in it."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import sys
+from collections.abc import Iterator
 
 import pytest
 
-from tests.oracle.kernel import Namespace
+from tests.oracle.kernel import Namespace, why_unavailable
 
 
-@functools.cache
-def why_unavailable() -> str:
-    """Why there are no namespaces here; empty if there are."""
-    if sys.platform != "linux":
-        return "network namespaces need Linux"
-    from tests.oracle import kernel
-
-    return kernel.why_unavailable()
-
-
-@contextlib.contextmanager
-def namespace():
-    """A network namespace with its loopback up; the calling thread stays outside."""
+def in_namespace() -> Iterator[Namespace]:
+    """Body of a fixture: enter a new namespace, and leave it for good afterwards."""
     if why_unavailable():
         pytest.skip(why_unavailable())
-    space = Namespace()
+    namespace = Namespace()
     try:
-        space.run("ip", "link", "set", "lo", "up")
-        yield space
+        with namespace.entered():
+            yield namespace
     finally:
-        space.close()
+        namespace.close()

@@ -1,4 +1,4 @@
-"""nftables, through the `nft` program: one transaction at a time, its errors pointed at our rules, and our own tables read back.
+"""nftables, through the `nft` program: one transaction at a time, errors that point at our rules, our own tables read back.
 
 Acts on the network namespace of the calling thread, as the program inherits it.  `TABLES` are the only tables that are ours;
 nothing here names, lists or changes another one.
@@ -110,7 +110,7 @@ def _run(arguments: list[str], script: str, action: str) -> str:
 
 
 def refusal(action: str, message: str, script: str) -> EnforcementError:
-    """nft's complaint about `script` as ours: with the rule that the line came from."""
+    """What nft says about `script` as an error of ours: with the rule that the line came from."""
     found = ERROR.search(message)
     cause = message.strip().splitlines()[0] if message.strip() else "nft ended without saying why"
     if found is not None:

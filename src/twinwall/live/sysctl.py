@@ -10,7 +10,7 @@ from twinwall.live.error import EnforcementError
 
 ROOT = Path("/proc/sys")
 REMEDIES = {
-    errno.ENOENT: "the kernel does not have this setting: load its module (modprobe nf_conntrack, br_netfilter), or leave it out",
+    errno.ENOENT: "the kernel does not have it: load its module (modprobe nf_conntrack br_netfilter)",
     errno.EACCES: "run as root; in a container, /proc/sys must be writable",
     errno.EPERM: "run as root; this setting may belong to the machine's first network namespace alone",
     errno.EROFS: "/proc/sys is mounted read-only here: apply the policy on the host",
