@@ -175,8 +175,9 @@ class NetlinkSocket:
         listed = list(messages)
         self._send(action, listed)
         waiting = {first + place for place, (_, flags, _) in enumerate(listed) if flags & ACK}
-        for _ in self._answers(action, waiting):
-            pass
+        if waiting:
+            for _ in self._answers(action, waiting):
+                pass
 
     def send(self, action: str, kind: int, payload: bytes) -> None:
         """Send without asking for an acknowledgement; an error would arrive among what is received."""
@@ -272,3 +273,10 @@ def refusal(action: str, message: Message) -> NetlinkError | None:
     said = attributes(message.payload, start) if message.flags & ACK_ATTRIBUTES else {}
     words = said.get(ERROR_TEXT, b"").rstrip(b"\0").decode(errors="replace")
     return NetlinkError(action, number, words, int.from_bytes(said.get(ERROR_OFFSET, b"\0"), sys.byteorder))
+
+
+def claimed(error: NetlinkError) -> NetlinkError:
+    """Tell a group or a queue that another socket holds from a missing privilege: nfnetlink says EPERM of both."""
+    if error.number == errno.EPERM and os.geteuid() == 0:
+        return NetlinkError(error.action, errno.EBUSY, "another program receives it")
+    return error

@@ -1,0 +1,135 @@
+"""NFLOG: packets that the ruleset reports, with what it says of them.
+
+Messages: <linux/netfilter/nfnetlink_log.h>; everything in them is big-endian.  The kernel numbers what it sends to a
+group, and gives up what does not fit in the socket's buffer: both show what was lost.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from twinwall.live.netlink import NETLINK_NETFILTER, Message, NetlinkError, NetlinkSocket, attribute, attributes, claimed
+
+SUBSYSTEM = 4 << 8
+PACKET, CONFIG = SUBSYSTEM | 0, SUBSYSTEM | 1
+# NFULA_CFG_*
+COMMAND, MODE, BUFFER, TIMEOUT, THRESHOLD, FLAGS = 1, 2, 3, 4, 5, 6
+BIND, UNBIND = 1, 2
+COPY_PACKET = 2
+NUMBERED = 1  # NFULNL_CFG_F_SEQ
+# NFULA_*
+HEAD, MARK, TIMESTAMP, IN, OUT, PAYLOAD, PREFIX, NUMBER, HOOK_NUMBER = 1, 2, 3, 4, 5, 9, 10, 12, 1
+PHYSICAL_IN, PHYSICAL_OUT = 6, 7
+
+RECEIVE_BUFFER = 8 << 20
+GROUP_BUFFER = 1 << 17  # bytes of packets that the kernel gathers into one datagram
+GATHER = 10  # hundredths of a second after which it sends what it has gathered
+GATHER_PACKETS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedPacket:
+    """One packet that a rule reported.  `packet` begins with its IP header; `captured` bytes of it at most were asked for."""
+
+    packet: bytes
+    mark: int
+    prefix: str
+    hook: int  # 0 prerouting, 1 input, 2 forward, 3 output, 4 postrouting
+    family: int  # AF_INET, AF_INET6; of a bridge's packets AF_BRIDGE
+    ethertype: int
+    timestamp: int  # nanoseconds since 1970; 0: the kernel has not stamped it
+    inside: int = 0  # index of the interface it came in by; 0: none
+    outside: int = 0  # and of the one it leaves by
+    port_inside: int = 0  # of a bridge, the index of the port
+    port_outside: int = 0
+
+
+class Logged(NamedTuple):
+    """Packets in the order of the log, and how many before or among them were lost (at least that many)."""
+
+    packets: list[LoggedPacket]
+    lost: int
+
+
+class LogGroup:
+    """Receives one NFLOG group of this network namespace, which nobody else may do at the same time.  A context manager."""
+
+    def __init__(self, group: int, *, copy: int = 0xFFFF, buffer: int = RECEIVE_BUFFER, gather: int = GATHER) -> None:
+        """`copy`: how many bytes of a packet to ask for.  `gather`: how long, in 1/100 s, a packet may wait for others."""
+        self.group = group
+        self._expected: int | None = None
+        self._told = 0  # lost packets that were told before the numbers showed them
+        self._socket = NetlinkSocket(NETLINK_NETFILTER, receive_buffer=buffer)
+        try:
+            self._configure(COMMAND, bytes([BIND]))
+            self._configure(MODE, struct.pack("!IBx", copy, COPY_PACKET))
+            self._configure(BUFFER, GROUP_BUFFER.to_bytes(4))
+            self._configure(TIMEOUT, gather.to_bytes(4))
+            self._configure(THRESHOLD, (GATHER_PACKETS if gather else 1).to_bytes(4))
+            self._configure(FLAGS, NUMBERED.to_bytes(2))
+        except NetlinkError as error:
+            self._socket.close()
+            raise claimed(error) from None
+
+    def _configure(self, kind: int, value: bytes) -> None:
+        head = struct.pack("!BBH", socket.AF_UNSPEC, 0, self.group)
+        self._socket.request(f"receive log group {self.group}", CONFIG, head + attribute(kind, value))
+
+    def fileno(self) -> int:
+        """For `select`."""
+        return self._socket.fileno()
+
+    def receive(self, timeout: float | None = 0.0) -> Logged:
+        """Wait for packets (None: for ever) and return those that came.  Raises `NetlinkError`."""
+        messages, overrun = self._socket.receive(timeout)
+        packets: list[LoggedPacket] = []
+        lost = 0
+        for message in messages:
+            if message.kind == PACKET:
+                lost += self._gap(message)
+                packets.append(decode_packet(message))
+        if overrun and not packets:  # the next number will tell how many are missing; one at least is, and is told now
+            self._told, lost = self._told + 1, lost + 1
+        return Logged(packets, lost)
+
+    def _gap(self, message: Message) -> int:
+        number = attributes(message.payload, 4).get(NUMBER)
+        if number is None:
+            return 0
+        current = int.from_bytes(number)
+        missing = 0 if self._expected is None else current - self._expected & 0xFFFFFFFF
+        self._expected = current + 1 & 0xFFFFFFFF
+        news = max(missing - self._told, 0)
+        self._told = 0
+        return news
+
+    def close(self) -> None:
+        """Stop receiving; the kernel then drops what rules report to the group."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def decode_packet(message: Message) -> LoggedPacket:
+    """The packet of an NFLOG message."""
+    found = attributes(message.payload, 4)
+    ethertype, hook = struct.unpack_from("!HB", found.get(HEAD, bytes(4)))
+    when = found.get(TIMESTAMP)
+    seconds, micros = struct.unpack("!QQ", when) if when is not None and len(when) == 16 else (0, 0)
+    return LoggedPacket(
+        found.get(PAYLOAD, b""),
+        int.from_bytes(found.get(MARK, b"")),
+        found.get(PREFIX, b"").rstrip(b"\0").decode(errors="replace"),
+        hook,
+        message.payload[0],
+        ethertype,
+        seconds * 1_000_000_000 + micros * 1_000,
+        *(int.from_bytes(found.get(kind, b"")) for kind in (IN, OUT, PHYSICAL_IN, PHYSICAL_OUT)),
+    )
