@@ -22,8 +22,8 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-from tests.fidelity.nflog import SO_RCVBUFFORCE, Message, NflogReader
 from tests.oracle.kernel import Namespace, packet_socket
+from twinwall.live.nflog import LoggedPacket, LogGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,8 +35,11 @@ MTU = 3000  # the largest round number that native XDP takes on a veth
 GATEWAY_MACS = {IN: "02:00:00:00:00:01", OUT: "02:00:00:00:00:02"}
 PEER_MACS = {IN: "02:00:00:00:01:01", OUT: "02:00:00:00:01:02"}
 INSIDE4, INSIDE6 = "10.0.0.0/16", "2001:db8::/48"
-BATCH_BYTES = 60_000  # of messages that the kernel collects before it wakes us
+COPIED = 64  # bytes of a packet in a message
+GATHER = 1  # hundredths of a second
 RECEIVE_BUFFER = 256 << 20
+PATIENCE = 20  # seconds after which something is broken: the marker's message always comes
+SO_RCVBUFFORCE = 33
 
 LINKS = f"""
 link set lo up
@@ -103,6 +106,7 @@ table inet harness {{
   }}
   chain answers {{
     type filter hook output priority 300; policy accept;
+    icmpv6 type {{ 130-137, 143 }} accept comment "what any IPv6 host says of itself"
     log group {group} snaplen 64 prefix "{answer}"
   }}
 }}
@@ -140,7 +144,7 @@ class Gateway:
                 each.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
                 each.setblocking(False)
             with self.router.entered():
-                self._log = stack.enter_context(NflogReader(GROUP, BATCH_BYTES, RECEIVE_BUFFER))
+                self._log = stack.enter_context(LogGroup(GROUP, copy=COPIED, buffer=RECEIVE_BUFFER, gather=GATHER))
             self._stack = stack.pop_all()
         return self
 
@@ -165,14 +169,23 @@ class Gateway:
         lines = (f"echo {value} > /proc/sys/{name.replace('.', '/')}" for name, value in values.items())
         self.router.run("sh", "-ec", "\n".join(lines))
 
-    def send(self, frames: Sequence[tuple[str, bytes]]) -> tuple[list[Message], dict[str, list[bytes]]]:
+    def send(self, frames: Sequence[tuple[str, bytes]]) -> tuple[list[LoggedPacket], dict[str, list[bytes]]]:
         """Send (link, frame) in order; every NFLOG message, and the frames that came out by the link they left through."""
         with one_processor():
             for link, frame in frames:
                 self._sockets[link].send(frame)
             self._sockets["mark0"].send(MARKER_FRAME)
-        messages = self._log.read_until(MARKER)
-        return messages, {link: list(drain(self._sockets[link])) for link in (IN, OUT)}
+        return self._messages(), {link: list(drain(self._sockets[link])) for link in (IN, OUT)}
+
+    def _messages(self) -> list[LoggedPacket]:
+        """Every message up to the marker's."""
+        messages: list[LoggedPacket] = []
+        while not messages or messages[-1].prefix != MARKER:
+            logged = self._log.receive(PATIENCE)
+            if logged.lost or not logged.packets:
+                raise RuntimeError(f"{logged.lost} messages were lost" if logged.lost else "the gateway lost the marker")
+            messages += logged.packets
+        return messages[:-1]
 
 
 @contextlib.contextmanager
