@@ -1,37 +1,44 @@
-"""The bpf system call: maps, programs, test runs.
+"""The bpf system call, and what every object behind it has in common: it lives as long as its file descriptor.
 
-Written against <linux/bpf.h>; no library is needed.  Everything is a file descriptor that is closed with its object.
+Written against <linux/bpf.h>; no library is needed.  `bpf_maps` and `bpf_programs` are the two kinds of objects.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import struct
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from twinwall.targets.ebpf import RECORD_VALUE_BYTES, RECORDS_SYMBOL, TABLE_SYMBOL, EbpfProgram
-from twinwall.targets.elf import ProgramCode
+from twinwall.live.error import EnforcementError
 
 SYSCALL_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
-MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, PROG_LOAD, PROG_TEST_RUN, MAP_FREEZE = 0, 1, 2, 5, 10, 22
-ARRAY, PERCPU_ARRAY = 2, 6
-PROG_TYPE_XDP = 6
-RDONLY_PROG = 1 << 7
-LOAD_MAP_FD, LOAD_MAP_VALUE = 1, 2
-LOG_BYTES = 1 << 24
+(MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, PROG_LOAD, OBJ_PIN, PROG_ATTACH, PROG_DETACH, PROG_TEST_RUN, PROG_FD_BY_ID,
+ MAP_FD_BY_ID, OBJ_INFO, PROG_QUERY, MAP_FREEZE, MAP_LOOKUP_BATCH) = (0, 1, 2, 3, 5, 6, 8, 9, 10, 13, 14, 15, 16, 22, 24)  # fmt: skip
+NO_BPF = "without the bpf system call there is no XDP stage: `apply` uses nftables for the stateless stage instead"
+REMEDIES = {
+    errno.EPERM: "run it as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN",
+    errno.ENOSYS: NO_BPF,
+    errno.ENOMEM: "the kernel has no memory for it: make the policy smaller, or raise the limit (`ulimit -l`)",
+    errno.ENOENT: "it does not exist, or no longer",
+    errno.E2BIG: "the program or map is too large for this kernel",
+}
+REMEDY = "see the kernel's log (`dmesg`)"
+LOG_TAIL = 6  # lines of the verifier's log that an error shows
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class BpfError(OSError):
-    """The kernel refused; `log` is what the verifier wrote, if it was asked."""
+class BpfError(EnforcementError):
+    """The kernel refused; `number` is its errno, `log` what the verifier wrote, if it was asked."""
 
     def __init__(self, number: int, action: str, log: str = "") -> None:
-        super().__init__(number, f"{action}: {os.strerror(number)}")
+        tail = "".join(f"\n    {line}" for line in log.strip().splitlines()[-LOG_TAIL:])
+        super().__init__(action, os.strerror(number) + tail, REMEDIES.get(number, REMEDY))
+        self.number = number
         self.log = log
 
 
@@ -39,7 +46,7 @@ def bpf(command: int, attributes: bytes | bytearray, action: str) -> int:
     """Make one bpf system call and return its result.  Raises `BpfError`."""
     number = SYSCALL_NUMBERS.get(platform.machine())
     if number is None:
-        raise BpfError(38, f"{action} on {platform.machine()}")
+        raise BpfError(errno.ENOSYS, f"{action} on {platform.machine()}")
     block = ctypes.create_string_buffer(bytes(attributes), len(attributes))
     result = int(_libc.syscall(number, command, block, len(attributes)))
     if result < 0:
@@ -50,7 +57,7 @@ def bpf(command: int, attributes: bytes | bytearray, action: str) -> int:
 
 
 class Descriptor:
-    """A kernel object that lives as long as its file descriptor."""
+    """A kernel object that lives as long as its file descriptor, or as long as another object holds it."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -61,136 +68,14 @@ class Descriptor:
             os.close(self.number)
             self.number = -1
 
+    def information(self, size: int, *, given: bytes = b"") -> bytes:
+        """The first `size` bytes of what the kernel says of the object; `given` is what the structure holds before."""
+        block = ctypes.create_string_buffer(given.ljust(size, b"\0"), size)
+        bpf(OBJ_INFO, struct.pack("<IIQ", self.number, size, ctypes.addressof(block)), "ask what a BPF object is")
+        return block.raw
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-class ArrayMap(Descriptor):
-    """An array map; `per_cpu` gives every CPU its own values."""
-
-    def __init__(self, value_bytes: int, entries: int = 1, *, per_cpu: bool = False, read_only: bool = False) -> None:
-        kind = PERCPU_ARRAY if per_cpu else ARRAY
-        flags = RDONLY_PROG if read_only else 0
-        super().__init__(bpf(MAP_CREATE, struct.pack("<5I", kind, 4, value_bytes, entries, flags), "create a map"))
-        self.value_bytes = value_bytes
-        self.read_size = value_bytes * _possible_cpus() if per_cpu else value_bytes
-        self._key = ctypes.c_uint32(0)
-        self._value = ctypes.create_string_buffer(self.read_size)
-        self._attributes = struct.pack("<IIQQQ", self.number, 0, ctypes.addressof(self._key), ctypes.addressof(self._value), 0)
-
-    def update(self, value: bytes, index: int = 0) -> None:
-        """Write one value."""
-        self._key.value = index
-        ctypes.memmove(self._value, value, len(value))
-        bpf(MAP_UPDATE, self._attributes, "write a map")
-
-    def read(self, index: int = 0) -> bytes:
-        """Read one value; of a per-CPU map, all CPUs' values one after the other."""
-        self._key.value = index
-        bpf(MAP_LOOKUP, self._attributes, "read a map")
-        return self._value.raw
-
-    def freeze(self) -> None:
-        """Make the map constant, for programs and for everybody else."""
-        bpf(MAP_FREEZE, struct.pack("<I", self.number), "freeze a map")
-
-
-class Program(Descriptor):
-    """A loaded XDP program."""
-
-    def __init__(self, code: ProgramCode, maps: Mapping[str, tuple[ArrayMap, int]], *, log: bool = False) -> None:
-        """Fill in the maps and load.  `maps`: symbol → (map, LOAD_MAP_FD or LOAD_MAP_VALUE).
-
-        Raises `BpfError` with the verifier's log when the kernel refuses the program.
-        """
-        instructions = bytearray(code.instructions)
-        for place in code.places:
-            filled, kind = maps[place.symbol]
-            instructions[place.offset + 1] = instructions[place.offset + 1] & 0x0F | kind << 4
-            struct.pack_into("<i", instructions, place.offset + 4, filled.number)
-            struct.pack_into("<i", instructions, place.offset + 12, 0)
-        self.verifier_log = ""
-        try:
-            super().__init__(self._load(instructions, log=log))
-        except BpfError as error:
-            if error.log or error.errno == 1:
-                raise
-            self._load(instructions, log=True)
-            raise
-        self.maps = maps
-
-    def _load(self, instructions: bytearray, *, log: bool) -> int:
-        code = ctypes.create_string_buffer(bytes(instructions), len(instructions))
-        licence = ctypes.create_string_buffer(b"GPL")
-        text = ctypes.create_string_buffer(LOG_BYTES if log else 1)
-        attributes = struct.pack(
-            "<IIQQIIQII16s",
-            PROG_TYPE_XDP,
-            len(instructions) // 8,
-            ctypes.addressof(code),
-            ctypes.addressof(licence),
-            1 if log else 0,
-            LOG_BYTES if log else 0,
-            ctypes.addressof(text) if log else 0,
-            0,
-            0,
-            b"twinwall",
-        )
-        try:
-            number = bpf(PROG_LOAD, attributes, "load the program")
-        except BpfError as error:
-            raise BpfError(error.errno or 0, "load the program", text.value.decode(errors="replace")) from None
-        self.verifier_log = text.value.decode(errors="replace")
-        return number
-
-    def run(self, frame: bytes, repeat: int = 1) -> tuple[int, int]:
-        """Run the program on one frame in the kernel: its XDP action, and the mean time in nanoseconds."""
-        data = ctypes.create_string_buffer(frame, len(frame))
-        attributes = bytearray(struct.pack("<IIIIQQIIIIQQIII4x", self.number, 0, len(frame), 0, ctypes.addressof(data), 0,
-                                           repeat, 0, 0, 0, 0, 0, 0, 0, 0))  # fmt: skip
-        bpf(PROG_TEST_RUN, attributes, "run the program")
-        action, duration = struct.unpack_from("<I", attributes, 4)[0], struct.unpack_from("<I", attributes, 36)[0]
-        return action, duration
-
-
-def _possible_cpus() -> int:
-    """How many CPUs a per-CPU map has values for."""
-    with open("/sys/devices/system/cpu/possible", encoding="ascii") as stream:
-        last = stream.read().strip().replace(",", "-").split("-")[-1]
-    return int(last) + 1
-
-
-class LoadedPolicy:
-    """A program together with its maps: the policy's table, frozen, and the per-CPU records."""
-
-    def __init__(self, program: EbpfProgram, table: bytes, *, log: bool = False) -> None:
-        """Load.  `table` is the policy's words; it is padded to the program's size.  Raises `BpfError`."""
-        self.table = ArrayMap(program.table_words * 8, read_only=True)
-        self.records = ArrayMap(RECORD_VALUE_BYTES, per_cpu=True)
-        self.table.update(table.ljust(program.table_words * 8, b"\0"))
-        self.table.freeze()
-        maps = {TABLE_SYMBOL: (self.table, LOAD_MAP_VALUE), RECORDS_SYMBOL: (self.records, LOAD_MAP_FD)}
-        try:
-            self.program = Program(program.code, maps, log=log)
-        except BpfError:
-            self._close_maps()
-            raise
-
-    def _close_maps(self) -> None:
-        self.table.close()
-        self.records.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.program.close()
-        self._close_maps()
-
-
-def load_policy(program: EbpfProgram, table: bytes, *, log: bool = False) -> LoadedPolicy:
-    """Load a program with its policy; a context manager that lets everything go at its end."""
-    return LoadedPolicy(program, table, log=log)

@@ -18,7 +18,7 @@ from twinwall.path.lookup import (
     port_row,
     row_at,
 )
-from twinwall.path.primitives import Address, get, note, opaque, table_at, trailing_zeros
+from twinwall.path.primitives import Address, another, get, note, opaque, table_at, trailing_zeros
 from twinwall.path.reason import Reason
 from twinwall.path.table_layout import (
     H_ASKED,
@@ -39,7 +39,7 @@ NO_INFO = MASK64
 def stateless(table: Address, record: Address, words: int, steps: int) -> int:
     """Judge one decoded packet: bits 0-7 action (0 pass, 1 drop, 2 forward), 8-15 `Reason`, 32-63 rule index or NO_RULE.
 
-    `words` and `steps` are the table's H_WORDS and H_STEPS; in eBPF they are constants and bound the loops.
+    `words` and `steps` are the table's H_WORDS and H_STEPS, and bound the loops; in eBPF the verifier knows them.
     """
     info = first_match(table, record, words, steps)
     if info != NO_INFO:
@@ -83,7 +83,7 @@ def first_match(table: Address, record: Address, words: int, steps: int) -> int:
     group = 0
     live = four_words(table, source, destination, dport, kind) & table_at(table, sport) & table_at(table, context)
     turn = 0
-    while turn < words + summaries:  # every turn leaves behind a word of the rows or a word of their summaries
+    while another(turn, words + summaries):  # every turn leaves behind a word of the rows or a word of their summaries
         turn += 1
         if live == 0:
             group = opaque(record, group + 1)

@@ -8,11 +8,10 @@ from __future__ import annotations
 from twinwall.path.classify import stateless
 from twinwall.path.decode import decode
 from twinwall.path.layout import NO_RULE, RECORD_WORDS, W_SACK
-from twinwall.path.primitives import Address, get, put
+from twinwall.path.primitives import Address, get, put, table_at
 from twinwall.path.reason import Reason
-from twinwall.path.table_layout import ACTION_DROP, ACTION_PASS
+from twinwall.path.table_layout import ACTION_DROP, ACTION_PASS, H_STEPS, H_WORDS
 
-XDP_DROP, XDP_PASS = 1, 2
 W_JUDGED = RECORD_WORDS  # where `xdp` leaves the outcome, behind the record
 
 
@@ -41,10 +40,11 @@ def judge(
     return stateless(table, record, words, steps)
 
 
-def xdp(packet: Address, end: Address, table: Address, record: Address, words: int, steps: int, interface: int) -> int:
-    """The XDP program on an Ethernet interface: drop, or let the stack (and with it the stateful stage) have the frame."""
-    judged = judge(packet, end, 0, end - packet, interface, table, record, words, steps)
+def xdp(packet: Address, end: Address, wire_length: int, interface: int, table: Address, record: Address) -> int:
+    """What XDP asks of a frame on an Ethernet interface: as `judge`, with the bounds that the table itself states.
+
+    The frame's later parts may lie elsewhere (a jumbo frame's pages): [packet, end) is its beginning, `wire_length` its length.
+    """
+    judged = judge(packet, end, 0, wire_length, interface, table, record, table_at(table, H_WORDS), table_at(table, H_STEPS))
     put(record, W_JUDGED, judged)
-    if judged & 0xFF == ACTION_DROP:
-        return XDP_DROP
-    return XDP_PASS
+    return judged

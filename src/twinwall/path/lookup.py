@@ -1,7 +1,7 @@
 """From a packet to the rows of a table: which row stands for its addresses, ports, kind and context, and the scan of rows.
 
 A row is the set of entries that accept one field's value (`path.table_layout`).  Everything here reads the table
-through the `table_` primitives alone and runs as eBPF: `steps` bounds the search in one node and is a constant there.
+through the `table_` primitives alone and runs as eBPF: `steps` bounds the search in one node.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from twinwall.path.layout import (
     W_HEADER,
     W_SACK,
 )
-from twinwall.path.primitives import Address, branchless, get, opaque, table_at, table_u32
+from twinwall.path.primitives import Address, another, branchless, get, opaque, table_at, table_u32
 from twinwall.path.table_layout import (
     BLOCK_WORDS,
     FORM_FLAGS_SHIFT,
@@ -54,7 +54,7 @@ def search_node(table: Address, record: Address, node: int, chunk: int, steps: i
     count = table_at(table, node)
     at = opaque(record, node + 1)
     step = 0
-    while step < steps and count > 1:
+    while count > 1 and another(step, steps):
         half = count >> 1
         count = opaque(record, count - half)
         at = opaque(record, at + branchless(half if table_at(table, at + half) <= last else 0))

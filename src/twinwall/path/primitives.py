@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Address",
     "Pointer",
+    "another",
     "branchless",
     "get",
     "load_u8",
@@ -154,6 +155,14 @@ def get(record: Address, word: int) -> int:
 def opaque(record: Address, value: int) -> int:  # noqa: ARG001 - the eBPF body uses it
     """`value`; in eBPF through the record's scratch word, so that the verifier forgets it and its states merge."""
     return value
+
+
+def another(turn: int, limit: int) -> int:
+    """1 if a loop may take turn number `turn`, else 0: in eBPF perhaps left to the kernel, which bounds the turns itself.
+
+    So the loop must end before `limit` by its own condition; `limit` is the bound that can be proved beforehand.
+    """
+    return 1 if turn < limit else 0
 
 
 def branchless(value: int) -> int:

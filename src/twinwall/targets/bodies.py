@@ -1,10 +1,12 @@
 """What the primitives are in machine terms: LLVM definitions of `tw_*`, one set for the processor, one for eBPF.
 
-The two differ in four places, and only there:
+The two differ in five places, and only there:
 
 - `opaque`: nothing on the processor; in eBPF a volatile round trip through the record's scratch word in map memory, after
   which the verifier knows nothing about the value, so that the states of the branches before it merge.
-- table reads: eBPF masks the index with the (power of two) size of the table, which is the bound the verifier asks for.
+- table reads: eBPF masks the index with the (power of two) size of the table, which is the bound the verifier asks for.  The
+  masks are symbols that become numbers when the program is loaded, so that one object serves tables of every size.
+- `another`: the processor compares; in eBPF a marked call that becomes `may_goto` (`targets.ebpf_loops`), or the comparison.
 - `trailing_zeros` is an instruction of the processor, arithmetic in eBPF.
 - `prefetch` and `branchless` exist on the processor only.
 
@@ -13,6 +15,13 @@ packets are judged.  And addresses are formed as an offset from a base, so that 
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+from twinwall.targets.ebpf_loops import MARK
+
+TABLE_READS = (("at", 64, 3), ("u32", 32, 2), ("u16", 16, 1))  # name, bits, and the shift from an index to bytes
+MASK_SYMBOLS = {name: f"tw_mask_{name}" for name, _, _ in TABLE_READS}
 
 _LOAD = """
 define i64 @tw_load_u{bits}(i64 %base, i64 %offset) alwaysinline nounwind {{
@@ -58,6 +67,22 @@ define i64 @tw_get(i64 %record, i64 %word) alwaysinline nounwind {
   %value = load i64, ptr %pointer, align 8
   ret i64 %value
 }
+"""
+
+_COMPARED = """
+define i64 @tw_another(i64 %turn, i64 %limit) alwaysinline nounwind {
+  %below = icmp ult i64 %turn, %limit
+  %wide = zext i1 %below to i64
+  ret i64 %wide
+}
+"""
+
+# The call touches no memory that LLVM can see: nothing has to be read again after it.
+_MARKED = """
+define i64 @tw_another(i64 %turn, i64 %limit) alwaysinline nounwind {{
+  %answer = call i64 inttoptr (i64 {mark} to ptr)() nounwind willreturn memory(inaccessiblemem: readwrite)
+  ret i64 %answer
+}}
 """
 
 _NATIVE_ONLY = """
@@ -135,20 +160,27 @@ def _memory(*, align: bool) -> str:
     )
 
 
-def _tables(words: int | None) -> str:
-    parts = []
-    for name, bits, shift in (("at", 64, 3), ("u32", 32, 2), ("u16", 16, 1)):
-        mask = -1 if words is None else (words << 3 >> shift) - 1
-        parts.append(_TABLE.format(name=name, bits=bits, shift=shift, mask=mask, align=bits // 8, widen=_widen(bits)))
-    return "".join(parts)
+def _tables(masks: Mapping[str, str]) -> str:
+    return "".join(
+        _TABLE.format(name=name, bits=bits, shift=shift, mask=masks[name], align=bits // 8, widen=_widen(bits))
+        for name, bits, shift in TABLE_READS
+    )
 
 
 def native_bodies() -> str:
     """The primitives for the processor."""
-    return _memory(align=False) + _tables(None) + _RECORD + _NATIVE_ONLY
+    return _memory(align=False) + _tables(dict.fromkeys(MASK_SYMBOLS, "-1")) + _RECORD + _COMPARED + _NATIVE_ONLY
 
 
-def ebpf_bodies(table_words: int) -> str:
-    """The primitives for eBPF, reading a table of `table_words` (a power of two) words."""
+def ebpf_bodies(*, may_goto: bool) -> str:
+    """The primitives for eBPF; `may_goto` says how loops are bounded."""
+    declared = "".join(f"@{symbol} = external global i8\n" for symbol in MASK_SYMBOLS.values())
+    masks = {name: f"ptrtoint (ptr @{symbol} to i64)" for name, symbol in MASK_SYMBOLS.items()}
+    loops = _MARKED.format(mark=MARK) if may_goto else _COMPARED
+    return declared + _memory(align=True) + _tables(masks) + _RECORD + loops + _EBPF_ONLY
+
+
+def mask_values(table_words: int) -> dict[str, int]:
+    """What the mask symbols stand for, for a table of `table_words` (a power of two) words."""
     assert table_words & (table_words - 1) == 0, "the table's size is what bounds the index"
-    return _memory(align=True) + _tables(table_words) + _RECORD + _EBPF_ONLY
+    return {MASK_SYMBOLS[name]: (table_words << 3 >> shift) - 1 for name, _, shift in TABLE_READS}

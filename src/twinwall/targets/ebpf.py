@@ -1,84 +1,87 @@
 """The packet path for the kernel: the same functions, retargeted to eBPF.
 
-Numba's IR is given the triple `bpfel` and the primitives' eBPF bodies, everything is inlined into one program, and LLVM's
-BPF back end emits it.  The program finds its record in a per-CPU array (so CPUs do not meet) and its policy in a frozen
-array map that it reads by address.  What the verifier dislikes, and the remedy, stands in `docs/design/ebpf.md`.
+Numba's IR is given the triple `bpfel` and the primitives' eBPF bodies, everything is inlined into one program behind the entry
+(`targets.ebpf_entry`), and LLVM's BPF back end emits it.  No policy is in it: what differs from policy to policy is in maps and
+in a few numbers that are filled in when it is loaded, so one object, compiled once and kept in the user's cache, serves all.
+What the verifier dislikes, and the remedy, stands in `docs/design/ebpf.md`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import llvmlite.binding as llvm
-
-from twinwall.targets import bodies
+from twinwall.path.judge import xdp
+from twinwall.targets.bodies import MASK_SYMBOLS, ebpf_bodies, mask_values
+from twinwall.targets.ebpf_entry import JUDGE_ARITY, SECTION, entry
+from twinwall.targets.ebpf_loops import with_may_goto
 from twinwall.targets.elf import ProgramCode, read_program
-from twinwall.targets.native import PathFunction
-
-SECTION = "xdp"
-TABLE_SYMBOL = "tw_table"  # the policy's words: a frozen array map, read by address
-RECORDS_SYMBOL = "tw_records"  # one record (and room for the outcome) a CPU
-RECORD_VALUE_BYTES = 256  # the decoded record, then the outcome
+from twinwall.targets.object_cache import PathFunction, cache_folder, fingerprint, keep, kept
 
 _TARGET = 'target datalayout = "e-m:e-p:64:64-i64:64-i128:128-n32:64-S128"\ntarget triple = "bpfel"\n'
-
-_ENTRY = """
-@tw_table = external global i8
-@tw_records = external global i8
-declare i32 @{symbol}({formal})
-define i32 @twinwall_program(ptr %context) section "{section}" {{
-entry:
-  %result = alloca i64
-  %error = alloca ptr
-  %key = alloca i32
-  store i32 0, ptr %key
-  %record = call ptr inttoptr (i64 1 to ptr)(ptr @tw_records, ptr %key)
-  %missing = icmp eq ptr %record, null
-  br i1 %missing, label %aborted, label %present
-aborted:
-  ret i32 0
-present:
-  %data32 = load i32, ptr %context
-  %data = zext i32 %data32 to i64
-  %end_at = getelementptr i8, ptr %context, i64 4
-  %end32 = load i32, ptr %end_at
-  %end = zext i32 %end32 to i64
-  %table_word = ptrtoint ptr @tw_table to i64
-  %record_word = ptrtoint ptr %record to i64
-  %status = call i32 @{symbol}(ptr %result, ptr %error, i64 %data, i64 %end, i64 %table_word, i64 %record_word{constants})
-  %verdict = load i64, ptr %result
-  %answer = trunc i64 %verdict to i32
-  ret i32 %answer
-}}
-"""
 
 
 @dataclass(frozen=True)
 class EbpfProgram:
-    """A program ready to be loaded: its code, and how many words the policy's map holds."""
+    """A program without a policy.  `may_goto`: its loops are bounded by the kernel, not by the verifier."""
 
     code: ProgramCode
-    table_words: int
+    may_goto: bool
+
+    def for_table(self, table_words: int) -> ProgramCode:
+        """The program for a policy of `table_words` words, a power of two; what is left to fill in are maps."""
+        return filled_in(self.code, mask_values(table_words))
 
 
-def compile_program(function: PathFunction, table_words: int, constants: Sequence[int] = ()) -> EbpfProgram:
-    """Compile `function(packet, end, table, record, *constants) -> XDP action` to an eBPF program.
+def filled_in(code: ProgramCode, values: Mapping[str, int]) -> ProgramCode:
+    """The code with numbers for the symbols in `values`."""
+    instructions = bytearray(code.instructions)
+    for place in code.places:
+        if place.symbol in values:
+            struct.pack_into("<I", instructions, place.offset + 4, values[place.symbol] & 0xFFFFFFFF)
+            struct.pack_into("<I", instructions, place.offset + 12, values[place.symbol] >> 32)
+    return ProgramCode(bytes(instructions), tuple(place for place in code.places if place.symbol not in values))
 
-    `table_words` is the size of the policy's map, a power of two; `constants` bound the function's loops.
-    """
-    from twinwall.targets.numba_ir import lower  # noqa: PLC0415 - Numba is imported only to compile
+
+def is_compiled(function: PathFunction = xdp, *, may_goto: bool = True) -> bool:
+    """Whether `load_program` will find the object in the cache."""
+    return (cache_folder() / _object_name(function, may_goto=may_goto)).exists()
+
+
+def load_program(
+    function: PathFunction = xdp, *, may_goto: bool = True, announce: Callable[[], None] | None = None
+) -> EbpfProgram:
+    """The program, from the cache if it is there; `announce` is called before a compilation, which takes some seconds."""
+    path = cache_folder() / _object_name(function, may_goto=may_goto)
+    image = kept(path)
+    if image is None:
+        if announce is not None:
+            announce()
+        image = compile_object(function, may_goto=may_goto)
+        keep(path, image)
+    code = read_program(image, SECTION)
+    return EbpfProgram(with_may_goto(code) if may_goto else code, may_goto)
+
+
+def _object_name(function: PathFunction, *, may_goto: bool) -> str:
+    return f"{fingerprint({'xdp': function}, ('bpfel', may_goto))}.bpf.o"
+
+
+def compile_object(function: PathFunction, *, may_goto: bool) -> bytes:
+    """Compile `function(packet, end, wire_length, interface, table, record) -> judged word` to an eBPF object."""
+    import llvmlite.binding as llvm  # noqa: PLC0415 - LLVM and Numba are imported only to compile
+
+    from twinwall.targets.numba_ir import lower  # noqa: PLC0415
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     lowered = lower(function)
-    module = llvm.parse_assembly(_TARGET + bodies.ebpf_bodies(table_words))
+    assert lowered.arity == JUDGE_ARITY
+    module = llvm.parse_assembly(_TARGET + ebpf_bodies(may_goto=may_goto))
     module.link_in(llvm.parse_assembly(_retargeted(lowered.text)))
-    formal = "ptr, ptr" + ", i64" * lowered.arity
-    given = "".join(f", i64 {value}" for value in constants)
-    entry = _TARGET + _ENTRY.format(symbol=lowered.symbol, formal=formal, section=SECTION, constants=given)
-    module.link_in(llvm.parse_assembly(entry))
+    module.link_in(llvm.parse_assembly(_TARGET + entry(lowered.symbol)))
     for each in module.functions:
         if not each.is_declaration and each.name != "twinwall_program":
             each.linkage = llvm.Linkage.internal
@@ -88,7 +91,7 @@ def compile_program(function: PathFunction, table_words: int, constants: Sequenc
     tuning.loop_unrolling = False
     passes = llvm.create_pass_builder(machine, tuning)
     passes.getModulePassManager().run(module, passes)
-    return EbpfProgram(read_program(bytes(machine.emit_object(module)), SECTION), table_words)
+    return bytes(machine.emit_object(module))
 
 
 def _retargeted(text: str) -> str:

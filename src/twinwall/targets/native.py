@@ -8,26 +8,17 @@ Loading needs llvmlite alone.  A compiled function takes and returns 64-bit word
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import inspect
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
-from enum import Enum
-from importlib.metadata import version
-from pathlib import Path
-from types import FunctionType
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
 
-from twinwall.targets import bodies
+from twinwall.targets import bodies, object_cache
+from twinwall.targets.object_cache import PathFunction, cache_folder, keep, kept
 
-PathFunction = Callable[..., int | None]
 NativeFunction = Callable[..., int]
-
-DIGEST_BYTES = 32
 
 
 class Library(NamedTuple):
@@ -37,44 +28,10 @@ class Library(NamedTuple):
     engine: llvm.ExecutionEngine
 
 
-def cache_folder() -> Path:
-    """Where objects are kept: $TWINWALL_CACHE, else twinwall in $XDG_CACHE_HOME or ~/.cache."""
-    chosen = os.environ.get("TWINWALL_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "twinwall"
-
-
 def fingerprint(functions: Mapping[str, PathFunction]) -> str:
-    """A digest of everything that the object for `functions` depends on: their code, their constants, how they are compiled."""
-    digest = hashlib.sha256()
-    seen: set[FunctionType] = set()
-    for name in sorted(functions):
-        digest.update(name.encode() + b"\0")
-        _digest_function(functions[name], digest.update, seen)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    """The key of the object for `functions` on this processor."""
     host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), sys.platform, sys.version)
-    digest.update(repr((host, version("numba"), version("llvmlite"))).encode())
-    return digest.hexdigest()[:32]
-
-
-def _digest_function(function: object, update: Callable[[bytes], None], seen: set[FunctionType]) -> None:
-    """Feed a packet-path function's bytecode, and the values and functions that its names mean, to a digest."""
-    assert isinstance(function, FunctionType)
-    if function in seen:
-        return
-    seen.add(function)
-    code = function.__code__
-    update(repr((function.__qualname__, code.co_code, code.co_consts, code.co_varnames, code.co_names)).encode())
-    for name in code.co_names:
-        value = function.__globals__.get(name)
-        if isinstance(value, FunctionType):
-            _digest_function(value, update, seen)
-        elif isinstance(value, type) and issubclass(value, Enum):
-            update(repr([(member.name, int(member.value)) for member in value if member.name in code.co_names]).encode())
-        elif isinstance(value, int):
-            update(repr(int(value)).encode())
+    return object_cache.fingerprint(functions, host)
 
 
 def is_compiled(functions: Mapping[str, PathFunction]) -> bool:
@@ -89,33 +46,13 @@ def load(functions: Mapping[str, PathFunction], announce: Callable[[], None] | N
     the code is then compiled anew in every process.
     """
     path = cache_folder() / f"{fingerprint(functions)}.o"
-    code = _kept(path)
+    code = kept(path)
     if code is None:
         if announce is not None:
             announce()
         code = compile_entries(functions)
-        _keep(path, code)
+        keep(path, code)
     return link(code, {name: len(inspect.signature(each).parameters) for name, each in functions.items()})
-
-
-def _kept(path: Path) -> bytes | None:
-    """The cached object, if it is there and whole: LLVM does not survive a damaged one."""
-    try:
-        stored = path.read_bytes()
-    except OSError:
-        return None
-    digest, code = stored[:DIGEST_BYTES], stored[DIGEST_BYTES:]
-    return code if digest == hashlib.sha256(code).digest() else None
-
-
-def _keep(path: Path, code: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as stream:
-            stream.write(hashlib.sha256(code).digest() + code)
-        Path(stream.name).replace(path)
-    except OSError:
-        return
 
 
 def compile_entries(entries: Mapping[str, PathFunction]) -> bytes:

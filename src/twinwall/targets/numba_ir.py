@@ -52,6 +52,7 @@ PRIMITIVES = {
     "put": 3,
     "get": 2,
     "opaque": 2,
+    "another": 2,
     "branchless": 1,
     "trailing_zeros": 1,
     "prefetch": 2,
