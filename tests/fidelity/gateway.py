@@ -76,6 +76,7 @@ SYSCTLS = {
     "net.ipv4.icmp_msgs_per_sec": 10_000_000,
     "net.ipv4.icmp_msgs_burst": 10_000_000,
     "net.ipv6.icmp.ratelimit": 0,
+    "net.ipv6.auto_flowlabels": 0,
 }
 LATE_SYSCTLS = {
     "net.ipv4.conf.in0.rp_filter": 0,
@@ -93,6 +94,7 @@ LABELS = {
     "related reply": "ct state related ct direction reply",
 }
 MARKER, ANSWER, LABEL = "marker", "answer", "ct "
+ANSWER_HOPS = 77  # TTL of what the gateway itself sends; no packet of the traffic leaves with it
 
 RULES = """
 table inet harness {{
@@ -107,6 +109,8 @@ table inet harness {{
   chain answers {{
     type filter hook output priority 300; policy accept;
     icmpv6 type {{ 130-137, 143 }} accept comment "what any IPv6 host says of itself"
+    ip ttl set {hops}
+    ip6 hoplimit set {hops}
     log group {group} snaplen 64 prefix "{answer}"
   }}
 }}
@@ -118,7 +122,7 @@ def rules() -> str:
     labels = "\n".join(
         f'    {condition} log group {GROUP} snaplen 64 prefix "{LABEL}{name}" accept' for name, condition in LABELS.items()
     )
-    return RULES.format(group=GROUP, marker=MARKER, answer=ANSWER, labels=labels)
+    return RULES.format(group=GROUP, marker=MARKER, answer=ANSWER, hops=ANSWER_HOPS, labels=labels)
 
 
 class Gateway:

@@ -1,0 +1,112 @@
+"""Replay's answers against the kernel's, packet by packet.
+
+A packet is compared as a whole answer: verdict, label, reason, rule, alerts, and what a reject sent.  What the kernel cannot be
+asked is taken out of replay's answer first, by name, in `visible`: nothing else is forgiven.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.fidelity.headers import header_length, version_of
+from tests.fidelity.replayed import Answer
+from tests.fidelity.witness import Name, Story, name_of
+from twinwall.compile.stateful import ALERT_LIMIT
+from twinwall.path.reason import StageName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.fidelity.replayed import Replayed
+    from tests.fidelity.traffic import Sent
+
+NOT_SEEN = Answer("drop", "", "", None)
+LOST_PIECES = frozenset({"fragment_incomplete", "fragment_overlap", "fragment_limit", "fragment_duplicate"})
+MF = 0x2000
+
+
+class Difference(NamedTuple):
+    """One packet, or datagram, about which the two do not agree."""
+
+    index: int  # in what was sent
+    replay: str
+    kernel: str
+
+    def __str__(self) -> str:
+        return f"packet {self.index}: replay: {self.replay}; kernel: {self.kernel}"
+
+
+def compare(sent: Sequence[Sent], replayed: Replayed, seen: Story) -> list[Difference]:
+    """Every difference, in the order of the packets."""
+    return sorted([*_packets(sent, replayed, seen), *_strangers(sent, seen)])
+
+
+def _packets(sent: Sequence[Sent], replayed: Replayed, seen: Story) -> Iterator[Difference]:
+    datagrams: dict[Name, list[int]] = {}
+    for index, each in enumerate(sent):
+        name = name_of(each.packet)
+        if name.piece and replayed.decisions["stage"][index] == StageName.STATEFUL:
+            datagrams.setdefault(name._replace(piece=0), []).append(index)
+        else:
+            yield from _one(index, each, visible(replayed, index), name, seen)
+    for name, indices in datagrams.items():
+        yield from _datagram(indices, sent, replayed, name, seen)
+
+
+def visible(replayed: Replayed, index: int) -> Answer:
+    """Replay's answer about a packet as far as a witness behind the stateless stage can confirm it."""
+    answer = replayed.answers[index]
+    if replayed.decisions["stage"][index] == StageName.STATELESS:
+        # A drop happens in front of every witness; of a pass it sees the label.  The counters confirm the rules (`trial`).
+        return NOT_SEEN if answer.verdict == "drop" else Answer("pass", "untracked", "stateless_pass", None)
+    return answer
+
+
+def _one(index: int, sent: Sent, expected: Answer, name: Name, seen: Story) -> Iterator[Difference]:
+    answer = seen.answer(name) or NOT_SEEN
+    if cut_alerts(answer) != expected:
+        yield Difference(index, str(expected), str(answer))
+    elif expected.verdict == "pass":
+        out = seen.out[name]
+        if len(out) != 1 or payload(out[0]) != payload(sent.packet):
+            yield Difference(index, "comes out as it came in", f"came out {len(out)} times: {' '.join(each.hex() for each in out)}")
+
+
+def cut_alerts(answer: Answer) -> Answer:
+    """Replay reports at most so many matches of one packet (docs/limits.md); the kernel has no such bound."""
+    return answer._replace(alerts=answer.alerts[:ALERT_LIMIT])
+
+
+def payload(packet: bytes) -> bytes:
+    """Everything behind the IP header."""
+    return packet[header_length(packet) :]
+
+
+def _datagram(indices: list[int], sent: Sequence[Sent], replayed: Replayed, name: Name, seen: Story) -> Iterator[Difference]:
+    """Fragments that went to reassembly: one answer for the datagram they make, if they make one."""
+    judged = [index for index in indices if replayed.answers[index].reason not in LOST_PIECES]
+    expected = replayed.answers[judged[-1]] if judged else NOT_SEEN
+    came_out = b"".join(fragments_payload(piece) for at, pieces in seen.out.items() if at[:2] == name[:2] for piece in pieces)
+    answer = seen.answer(name) or NOT_SEEN
+    if answer.verdict == "drop" and came_out and answer is not NOT_SEEN:
+        answer = answer._replace(verdict="pass")
+    if cut_alerts(answer) != expected:
+        yield Difference(indices[-1], f"datagram: {expected}", f"datagram: {answer}")
+    elif bool(came_out) != (expected.verdict == "pass"):
+        yield Difference(indices[-1], f"datagram: {expected}", f"datagram: {len(came_out)} bytes came out")
+
+
+def fragments_payload(packet: bytes) -> bytes:
+    """A fragment's part of its datagram."""
+    return payload(packet)[8 if version_of(packet) == 6 else 0 :]
+
+
+def _strangers(sent: Sequence[Sent], seen: Story) -> Iterator[Difference]:
+    """What was seen of packets that nobody sent, or more often than they were sent."""
+    names = {name_of(each.packet) for each in sent}
+    wholes = {name._replace(piece=0) for name in names}
+    for name, found in seen.packets.items():
+        if name not in names and name not in wholes:
+            yield Difference(-1, "no such packet", f"{name}: {found}")
+        elif len(found) > 1 and not name.piece:
+            yield Difference(-1, "one packet", f"{name}: {found}")

@@ -1,0 +1,73 @@
+"""One trial: a policy and packets, through the kernel and through replay, and where the two differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from tests.fidelity.compare import Difference, compare
+from tests.fidelity.enforced import WAYS, expressible, put_in_force, read_policy
+from tests.fidelity.gateway import Gateway, ethernet
+from tests.fidelity.policies import PolicyText, policy
+from tests.fidelity.replayed import replay_trial
+from tests.fidelity.traffic import Sent, traffic
+from tests.fidelity.witness import OutOfOrderError, story
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twinwall.render.ruleset import StatelessWay
+
+ATTEMPTS = 3  # where the kernel did not keep the order of packets, the trial is made again
+
+
+@dataclass
+class Outcome:
+    """What a trial gave."""
+
+    packets: int
+    differences: list[Difference]
+    reasons: Counter[str]  # of replay's answers: what was covered
+    labels: Counter[str]
+    again: int = 0  # attempts that said nothing
+    refused: Counter[str] = field(default_factory=Counter)  # rules that the kernel cannot express
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A policy, packets, and how the stateless stage runs."""
+
+    text: PolicyText
+    sent: Sequence[Sent]
+    way: StatelessWay
+    checksums: bool = False
+
+    def run(self) -> Outcome:
+        """Run both, compare."""
+        chosen = read_policy(str(self.text))
+        replayed = replay_trial(chosen, self.sent, checksums=self.checksums)
+        again = 0
+        while True:
+            with Gateway() as gateway:
+                put_in_force(gateway, chosen, self.way)
+                messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in self.sent])
+            try:
+                differences = compare(self.sent, replayed, story(messages, frames))
+                break
+            except OutOfOrderError:
+                again += 1
+                if again == ATTEMPTS:
+                    raise
+        reasons = Counter(answer.reason for answer in replayed.answers)
+        labels = Counter(answer.label for answer in replayed.answers)
+        return Outcome(len(self.sent), differences, reasons, labels, again)
+
+
+def random_trial(seed: int, packets: int) -> tuple[Trial, Counter[str]]:
+    """The trial of a seed, and what the renderer refused of its policy."""
+    rng = Random(seed)
+    way = WAYS[seed % len(WAYS)]
+    text, refused = expressible(policy(rng), way)
+    return Trial(text, traffic(rng, packets), way), refused
