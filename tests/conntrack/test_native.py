@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from twinwall.path.decode import decode
 from twinwall.path.flow_state import TRACK_FRESH
 from twinwall.path.layout import LINK_RAW, RECORD
 from twinwall.path.primitives import Pointer
-from twinwall.policy.model import Tracking
+from twinwall.policy.model import Flows, Tracking
 from twinwall.targets import native
 
 ENTRIES = {"track": track, "settle": settle, "sweep": sweep, "tuple_hash": tuple_hash}
@@ -29,10 +30,12 @@ def compiled():
     return native.load(ENTRIES).functions
 
 
+@pytest.mark.parametrize("flows", Flows)
 @pytest.mark.parametrize("kind", CONVERSATIONS)
-def test_same_answers_and_same_memory(compiled, kind):
-    interpreted = Tracked(SMALL, flowbit_words=2, ended=8)
-    table = ConnectionTable(SMALL, 2, KEY, 8)
+def test_same_answers_and_same_memory(compiled, kind, flows):
+    tracking = replace(SMALL, flows=flows)
+    interpreted = Tracked(tracking, flowbit_words=2, ended=8)
+    table = ConnectionTable(tracking, 2, KEY, 8)
     rng = random.Random(kind)
     for _ in range(40):
         for packet in CONVERSATIONS[kind](rng):

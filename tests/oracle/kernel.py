@@ -165,6 +165,7 @@ class KernelOracle:
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
         self._count = 0
+        self.remark = 0  # what a test's own rules added to the last packet's DSCP field, in units of 8
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -227,7 +228,8 @@ class KernelOracle:
                 return answer
             if seen[12:14] == frame[12:14] and seen[addresses] == frame[addresses]:
                 field = seen[15] if version == 4 else struct.unpack_from("!H", seen, 14)[0] >> 4 & 0xFF
-                answer = Label(*LABELS[field >> 2]) if field >> 2 in LABELS else answer
+                self.remark = field >> 5
+                answer = Label(*LABELS[field >> 2 & 7]) if field >> 2 & 7 in LABELS else answer
         raise RuntimeError("the router lost the marker")
 
     def listed(self) -> list[Listed]:

@@ -71,6 +71,7 @@ STATEFUL_OPTIONS = [
     ),
     st.builds("flowbits:{},{};".format, st.sampled_from(["set", "isset", "isnotset", "unset", "toggle"]), NAME),
     st.builds("flowbits:isset,{}|{};".format, NAME, NAME),
+    st.sampled_from(["interface:eth0;", "interface:!lan.7;", "inspect;"]),
 ]
 STATELESS_OPTIONS = [
     *HEADER_OPTIONS,

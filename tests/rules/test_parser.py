@@ -270,3 +270,11 @@ def test_a_very_long_line_is_refused_by_its_length():
 def test_the_stateless_stage_has_its_own_word_for_pieces(keyword):
     parsed = RuleParser().read(logical_lines(f"drop ip any any -> any any ({keyword}; sid:1;)", "f"), Where.STATELESS)
     assert "fragment:any" in parsed.diagnostics[0].hint
+
+
+@pytest.mark.parametrize("option", ["interface:eth0", "inspect", "fragment:any"])
+def test_another_system_s_rules_have_none_of_our_keywords(option):
+    text = f"pass ip any any -> any any ({option}; sid:1;)"
+    assert [each.code for each in RuleParser(foreign=True).read(logical_lines(text, "f"), Where.STATEFUL).diagnostics] == [
+        "unknown-keyword"
+    ]

@@ -39,6 +39,7 @@ class Draft:
         "flow",
         "flowbits",
         "gid",
+        "inspect",
         "interfaces",
         "message",
         "metadata",
@@ -65,6 +66,7 @@ class Draft:
         self.conditions: list[Condition] = []
         self.flow: FlowOption | None = None
         self.flowbits: list[FlowbitOption] = []
+        self.inspect = False
         self.packet = False  # a keyword looks at each packet: the rule's verdict holds for that packet
         self.seen: list[str] = []
         self.sid = 0

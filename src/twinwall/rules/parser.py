@@ -30,6 +30,7 @@ ACTIONS: Mapping[Where, Mapping[str, Action]] = {
     },
 }
 OTHER_ACTIONS = frozenset({"rejectdst", "rejectboth", "config", "accept"})
+OWN = "twinwall"  # the family of the keywords that Suricata's language does not have
 DIRECTIONS = {"->": False, "<>": True}
 
 
@@ -44,11 +45,13 @@ class Parsed:
 class RuleParser:
     """Reads the rules of one policy: keeps what its texts share (variables, names, the sids seen).
 
-    Diagnostics about variables collect in `variables.diagnostics`, those about rules in what `read` returns.
+    Diagnostics about variables collect in `variables.diagnostics`, those about rules in what `read` returns.  `foreign`: the
+    rules are of a system that does not have twinwall's own keywords.
     """
 
-    def __init__(self, variables: Variables | None = None) -> None:
+    def __init__(self, variables: Variables | None = None, *, foreign: bool = False) -> None:
         self.variables = variables or Variables()
+        self.foreign = foreign
         self.interfaces = Names(first=1)
         self.flowbits = Names()
         self._places: dict[tuple[Where, int, int], Span] = {}
@@ -132,6 +135,7 @@ class _Line:
             Span(self.line.file, self.line.line, self.line.column, len(text)), text, bidirectional, conditions, draft.flow,
             tuple(draft.flowbits), rule_type(draft, source, destination), draft.message, draft.rev, draft.gid, draft.classtype,
             draft.category, draft.priority, tuple(draft.references), tuple(draft.metadata), draft.noalert, draft.alert, group,
+            inspect=draft.inspect,
         )  # fmt: skip
 
     def _report(self, mistake: Mistake) -> None:
@@ -213,7 +217,7 @@ class _Line:
 
     def _option(self, draft: Draft, name: str, at: int, value: str | None, value_at: int) -> None:
         keyword = KEYWORDS.get(name) or KEYWORDS.get(name.lower())
-        if keyword is None:
+        if keyword is None or (keyword.family == OWN and self.parser.foreign):
             raise _unknown(name, at)
         end = at + len(name)
         if keyword.where is not Where.BOTH and keyword.where is not self.stage:
@@ -264,7 +268,12 @@ def _unknown(name: str, at: int) -> Mistake:
 
 
 def rule_type(draft: Draft, source: AddressSet, destination: AddressSet) -> RuleType:
-    """When the stateful stage evaluates the rule: keywords decide first, then exclusions among the addresses."""
+    """When the stateful stage evaluates the rule: keywords decide first, then exclusions among the addresses.
+
+    Whatever else it asks, `inspect` is asked of every packet until the flow is decided: the packet with the content may be any.
+    """
+    if draft.inspect:
+        return RuleType.LIKE_IP_ONLY
     if draft.packet:
         return RuleType.PACKET
     if source.negated or destination.negated:

@@ -91,7 +91,7 @@ def read_rules_text(text: str, file_name: str) -> tuple[Policy | None, tuple[Dia
     if diagnostics:
         return None, diagnostics
     stage = StatefulStage(evaluation_order(parsed.rules, Order.ACTION), Order.ACTION)
-    return Policy(stateful=stage, flowbits=tuple(parser.flowbits)), ()
+    return Policy(stateful=stage, interfaces=tuple(parser.interfaces), flowbits=tuple(parser.flowbits)), ()
 
 
 def unreadable(file: str, error: OSError | UnicodeDecodeError) -> Diagnostic:

@@ -3,5 +3,5 @@
 - `meta`: what a rule says about itself (msg, sid, classtype, …).
 - `ip`, `tcp`, `icmp`, `payload_size`: fields of the packet.
 - `flow`: the connection the packet belongs to (flow, flowbits).
-- `twinwall`: interface and fragment, for the stateless stage.
+- `twinwall`: interface, fragment and inspect, which Suricata does not have.
 """

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 
 from twinwall.policy.codes import Code
-from twinwall.policy.model import Condition, PacketField, Rule
+from twinwall.policy.model import Action, Condition, PacketField, Rule
 from twinwall.rules.draft import Draft
-from twinwall.rules.keyword import Keyword, UnprintableError, Where, bad_value, conditions_on
+from twinwall.rules.keyword import Keyword, UnprintableError, Value, Where, bad_value, conditions_on
 from twinwall.rules.located import Mistake
 
 FRAGMENTS: dict[str, tuple[tuple[int, int], ...]] = {"no": ((0, 0),), "first": ((1, 1),), "later": ((2, 2),), "any": ((1, 2),)}
@@ -51,6 +51,19 @@ def _write_interface(rule: Rule) -> Iterable[str]:
     return [f"{'!' if condition.negated else ''}{condition.ranges[0][0]}" for condition in conditions]
 
 
+def _read_inspect(_value: str, draft: Draft) -> None:
+    if draft.action is Action.ALERT:
+        hint = "write pass or drop; with the keyword `alert`, a pass rule reports too"
+        raise Mistake(
+            Code.CONFLICT, "`inspect` has the flow decided, and an alert rule decides nothing", -len("inspect"), 0, hint
+        )
+    draft.inspect = True
+
+
+def _write_inspect(rule: Rule) -> Iterable[str]:
+    return [""] if rule.inspect else []
+
+
 KEYWORDS = (
     Keyword(
         "fragment",
@@ -70,7 +83,16 @@ KEYWORDS = (
         "the interface on which the packet came in",
         _read_interface,
         _write_interface,
-        where=Where.STATELESS,
-        packet=True,
+    ),
+    Keyword(
+        "inspect",
+        "twinwall",
+        "nothing",
+        "where Linux enforces it, the inspector decides the flow; asked of every packet",
+        _read_inspect,
+        _write_inspect,
+        where=Where.STATEFUL,
+        value=Value.NONE,
+        repeats=False,
     ),
 )

@@ -60,7 +60,7 @@ class GroupParser:
         for line in sheet.lines:  # an undeclared name is diagnosed once, by the checks
             for sigil, name, _ in line.variables():
                 definitions.setdefault(name if sigil == "$" else f"@{name}", (Located("any", sheet.what),))
-        parser = RuleParser(Variables(definitions))
+        parser = RuleParser(Variables(definitions), foreign=True)
         given = (Located(prepared.text, sheet.what, number) for number, prepared in lines.items())
         parsed = parser.read(given, Where.STATEFUL, self.group)
         checks = RuleChecks(self.group, self.order, self.variables, self.findings, generated=self.generated)
