@@ -1,0 +1,12 @@
+"""A policy in the Linux kernel, changed safely: plan, apply, confirm, roll back, watch, guard, boot.
+
+- `source`: the policy's own text, kept, so that it can be applied again when its files have changed or gone.
+- `state`, `disk`, `journal`, `lock`: what is known between two commands, and that only one of them acts at a time.
+- `marker`: which policy the kernel holds, read from the kernel itself.
+- `blueprint`, `transaction`, `kernel`: what is to be, the steps to it, and who does them.
+- `change`: one change from the lock to the journal; `recovery`: what a killed one left behind.
+- `watchdog`: restores what was in force before, unless somebody confirms.
+- `plan`: what a change would do, in rules and kernel objects.
+- `boot`, `guard`: at start, and as long as the machine runs.
+- `session`: the SSH connection that a command was typed on.
+"""

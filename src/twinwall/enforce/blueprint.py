@@ -1,0 +1,75 @@
+"""What is to be in the kernel: one policy, at one generation, in one form.  Its parts are made once, when asked for.
+
+Deterministic: the blueprint of what is in force, made again by another process, is what is in force.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from twinwall.enforce.marker import Marker
+from twinwall.enforce.source import Source
+from twinwall.enforce.state import InForce
+from twinwall.policy.model import Attach, Policy
+from twinwall.render.sysctls import Setting, render_sysctls
+
+if TYPE_CHECKING:
+    from twinwall.compile.policy import CompiledPolicy
+    from twinwall.render.ruleset import Ruleset
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """`force` says generation and form, `source` the policy."""
+
+    force: InForce
+    source: Source
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy.  Raises `PolicyError`."""
+        return self.source.policy()
+
+    @cached_property
+    def compiled(self) -> CompiledPolicy:
+        """Its tables.  Raises `PolicyError`."""
+        from twinwall.compile.policy import compile_policy  # noqa: PLC0415 - what is only torn down needs no tables
+
+        return compile_policy(self.policy)
+
+    @cached_property
+    def ruleset(self) -> Ruleset:
+        """Its ruleset.  Raises `PolicyError` with everything that Linux cannot do."""
+        from twinwall.render.ruleset import QueueWay, RenderOptions, StatelessWay, render_ruleset  # noqa: PLC0415 - see above
+
+        options = RenderOptions(
+            generation=self.force.generation,
+            stateless=StatelessWay(self.force.way),
+            queue=QueueWay(self.force.queue),
+            kept=frozenset(self.force.kept),
+            digest=self.force.chosen.digest,
+        )
+        return render_ruleset(self.policy, options)
+
+    @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """Its kernel settings."""
+        return render_sysctls(self.policy)
+
+    @property
+    def attach(self) -> Attach:
+        """Where it is enforced."""
+        assert self.policy.attach is not None, "what is not attached is not enforced"
+        return self.policy.attach
+
+    @property
+    def marker(self) -> Marker:
+        """What the kernel says when it holds this."""
+        return Marker(self.force.chosen.digest, self.force.generation)
+
+    def primed(self, policy: Policy) -> Blueprint:
+        """The same, with the policy that was just read from the source."""
+        self.__dict__["policy"] = policy
+        return self

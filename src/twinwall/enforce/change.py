@@ -1,0 +1,129 @@
+"""One change of the policy, from its record in the state folder to the line in the journal.
+
+Whoever calls this holds the lock and has called `recovery.recover`.  The record (`pending.json`) is written first and removed
+last: what lies between is what `recovery` finishes or takes back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from twinwall.enforce import transaction
+from twinwall.enforce.blueprint import Blueprint
+from twinwall.enforce.journal import Author, Entry, Outcome, now
+from twinwall.enforce.state import Confirmed, InForce, Pending, State, boot_id, uptime
+from twinwall.enforce.transaction import Kernel
+from twinwall.live.error import EnforcementError
+
+
+@dataclass(frozen=True)
+class Change:
+    """What somebody asked for.  `new` None: no policy.  `confirm_within`: seconds of trial; None: confirmed with the change."""
+
+    action: str
+    old: Blueprint | None
+    new: Blueprint | None
+    author: Author
+    confirm_within: float | None = None
+    rules: dict[str, int] = field(default_factory=dict)
+
+
+Arm = Callable[[Pending], None]  # start the watchdog and return when it watches; raises EnforcementError
+
+
+def carry_out(state: State, kernel: Kernel, change: Change, arm: Arm) -> Pending:
+    """Make the change.  Raises `EnforcementError` (or `PolicyError`); nothing has changed then, and the journal says so."""
+    pending = _record(change)
+    if change.new is not None:
+        _ = change.new.ruleset  # what cannot be rendered is refused before anything is written
+        state.keep_source(change.new.source)
+        state.keep_ruleset(change.new.source.digest, change.new.ruleset.text)
+    state.set_pending(pending)
+    try:
+        if change.confirm_within is not None:
+            arm(pending)
+        transaction.replace(kernel, change.old, change.new)
+    except EnforcementError as error:
+        close_refused(state, pending, error)
+        raise
+    if change.confirm_within is None:
+        close_done(state, kernel, pending, change.new)
+    else:
+        state.set_current(observed(kernel, change.new))
+        note(state, pending, Outcome.ON_TRIAL, f"until {pending.until}")
+    return pending
+
+
+def _record(change: Change) -> Pending:
+    """What the state folder says of the change while it lasts."""
+    seconds = change.confirm_within
+    until = datetime.now(UTC) + timedelta(seconds=seconds or 0)
+    return Pending(
+        id=os.urandom(8).hex(),
+        action=change.action,
+        old=change.old.force if change.old else None,
+        new=change.new.force if change.new else None,
+        author=change.author,
+        boot=boot_id(),
+        deadline=None if seconds is None else uptime() + seconds,
+        until="" if seconds is None else until.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        rules=change.rules,
+    )
+
+
+def observed(kernel: Kernel, target: Blueprint | None) -> InForce | None:
+    """What is in force now, with what only the kernel knows of it."""
+    if target is None:
+        return None
+    return replace(target.force, modes=kernel.modes(target), fingerprint=kernel.fingerprint(), since=now())
+
+
+def close_done(state: State, kernel: Kernel, pending: Pending, new: Blueprint | None, detail: str = "") -> None:
+    """The change is in force and confirmed: say so everywhere, the record last."""
+    state.set_current(observed(kernel, new))
+    confirm(state, pending)
+    state.set_pending(None)
+    note(state, pending, Outcome.DONE, detail)
+    state.forget_policies()
+
+
+def confirm(state: State, pending: Pending) -> None:
+    """Let what `pending` put in force be what boots."""
+    before = state.confirmed()
+    chosen = pending.new.chosen if pending.new else None
+    last = before.policy if before else None
+    previous = before.previous if before and last == chosen else last
+    state.set_confirmed(Confirmed(chosen, previous, now(), pending.id))
+
+
+def close_refused(state: State, pending: Pending, error: EnforcementError) -> None:
+    """Nothing has changed.  The refusal itself is what the user must hear, whatever else goes wrong now."""
+    with suppress(EnforcementError):
+        state.set_pending(None)
+    note(state, pending, Outcome.REFUSED, f"{error.action}: {error.cause}")
+
+
+def note(
+    state: State, pending: Pending, outcome: Outcome, detail: str = "", action: str = "", author: Author | None = None
+) -> str:
+    """Write the journal; what refused it, if anything did: by now the change has happened, and is not undone for a line."""
+    entry = Entry(
+        time=now(),
+        action=action or pending.action,
+        outcome=outcome,
+        author=author or pending.author,
+        policy=pending.new.chosen.digest if pending.new else "",
+        before=pending.old.chosen.digest if pending.old else "",
+        name=pending.new.chosen.name if pending.new else "",
+        rules=pending.rules,
+        detail=detail,
+    )
+    try:
+        state.journal.write(entry)
+    except EnforcementError as error:
+        return str(error)
+    return ""

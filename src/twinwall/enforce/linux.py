@@ -1,0 +1,131 @@
+"""The steps of a change as Linux takes them: `transaction.Kernel` over `live`.
+
+| step | ruleset | programs | settings |
+|---|---|---|---|
+| check | nft looks at it | | |
+| prepare | | the new program judges beside the old one | what the switch needs |
+| switch | one transaction | | |
+| settle | | the target's on its interfaces, nobody else's of ours | the target's |
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import orjson
+
+from twinwall.enforce.blueprint import Blueprint
+from twinwall.enforce.marker import Marker
+from twinwall.enforce.state import State
+from twinwall.live import nft, queue_rule, sysctl
+from twinwall.live.error import EnforcementError
+from twinwall.live.nft import TABLES, Table
+from twinwall.live.queue_rule import QueueRule
+from twinwall.live.table_comment import table_comment
+from twinwall.render.sysctls import Setting
+
+RULESET = Table("inet", "twinwall")
+BRIDGE = "net.bridge."  # without these settings a bridge's packets pass the ruleset by: they precede it
+VOLATILE = ("counter", "packets", "bytes", "handle")  # of a listing: what changes by itself
+
+
+class LinuxKernel:
+    """The kernel, in the network namespace of the calling thread.  `state` remembers settings as they were before twinwall."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def marker(self) -> Marker | None:
+        """Which policy the ruleset says it is."""
+        return Marker.parse(table_comment(RULESET))
+
+    def check(self, new: Blueprint) -> None:
+        """Let nft look at the ruleset."""
+        nft.check(new.ruleset.text)
+
+    def prepare(self, old: Blueprint | None, new: Blueprint | None) -> None:
+        """Whatever must be there before the ruleset."""
+        if new is not None:
+            self._set(setting for setting in new.settings if setting.name.startswith(BRIDGE))
+            if _queue(new) and not queue_rule.describe():
+                queue_rule.install(_queue(new))
+
+    def switch(self, new: Blueprint | None) -> None:
+        """Load the ruleset, or remove every table of ours."""
+        if new is not None:
+            nft.load(new.ruleset.text)
+        else:
+            nft.remove(TABLES)
+
+    def settle(self, target: Blueprint | None) -> None:
+        """Make everything else as `target` has it."""
+        _settle_queue(_queue(target) if target is not None else ())
+        if target is not None:
+            self._set(target.settings)
+        else:
+            self._give_back()
+
+    def modes(self, target: Blueprint) -> Mapping[str, str]:
+        """Interface → native or generic."""
+        return {}
+
+    def fingerprint(self) -> str:
+        """A digest of the ruleset's listing without what changes by itself."""
+        objects = orjson.dumps([_still(each) for each in nft.listing(RULESET)])
+        return hashlib.sha256(objects).hexdigest()[:32]
+
+    def _set(self, settings: Iterable[Setting]) -> None:
+        """Set what differs, and remember what was there before twinwall first did, before it does."""
+        wanted = [(each, sysctl.read(each.name)) for each in settings]
+        changed = [(each, before) for each, before in wanted if before != each.value]
+        originals = self._state.originals()
+        new = {each.name: before for each, before in changed if before is not None and each.name not in originals}
+        if new:
+            self._state.set_originals({**originals, **new})
+        for each, before in changed:
+            if before is not None or each.required:
+                self._set_one(each)
+
+    @staticmethod
+    def _set_one(setting: Setting) -> None:
+        try:
+            sysctl.write(setting.name, setting.value)
+        except EnforcementError:
+            if setting.required:
+                raise
+
+    def _give_back(self) -> None:
+        """Put every setting back as it was before twinwall."""
+        originals = self._state.originals()
+        if originals:
+            failures = sysctl.restore(originals)
+            self._state.set_originals({})
+            if failures:
+                raise failures[0]
+
+
+def _queue(target: Blueprint) -> tuple[QueueRule, ...]:
+    """What hands packets to the inspector besides the ruleset."""
+    return queue_rule.queue_rules(target.attach) if target.force.queue == "target" else ()
+
+
+def _settle_queue(wanted: tuple[QueueRule, ...]) -> None:
+    """Let the queue's table hold exactly what is wanted, and leave it alone if it does: its counters count on."""
+    there = tuple(replace(each, packets=0, bytes=0) for each in queue_rule.describe())
+    if there == wanted:
+        return
+    if wanted:
+        queue_rule.install(wanted)
+    else:
+        queue_rule.remove()
+
+
+def _still(value: object) -> object:
+    """A listing without what changes by itself."""
+    if isinstance(value, dict):
+        return {name: _still(each) for name, each in value.items() if name not in VOLATILE}
+    if isinstance(value, list):
+        return [_still(each) for each in value]
+    return value

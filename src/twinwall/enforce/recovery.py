@@ -1,0 +1,122 @@
+"""What a killed command, a dead watchdog or a reboot left behind, finished or taken back.  Every command begins with this.
+
+The kernel says which policy it holds; the record says what was meant:
+
+| record | the kernel holds | then |
+|---|---|---|
+| none | anything | nothing to do |
+| of an earlier boot | anything | the change is void: what was confirmed boots |
+| confirmed already | the new policy | the record is removed |
+| confirmed with the change | the new policy | the change is finished |
+| on trial, time left | the new policy | it goes on, with a new watchdog if there is none |
+| on trial, its time over | the new policy | the old policy is restored |
+| any | anything else | what the change left of itself is removed; the old policy stays, or is put back |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twinwall.enforce import change, transaction
+from twinwall.enforce.blueprint import Blueprint
+from twinwall.enforce.journal import Author, Outcome
+from twinwall.enforce.state import InForce, Pending, State, boot_id, uptime
+from twinwall.enforce.transaction import Kernel
+from twinwall.live.error import EnforcementError
+
+
+@dataclass(frozen=True)
+class Attendant:
+    """Who looks after a trial: whether a watchdog lives, and how to start one."""
+
+    alive: Callable[[], bool]
+    arm: change.Arm
+
+
+def recover(state: State, kernel: Kernel, attendant: Attendant, author: Author) -> str:
+    """Put right what is left; what was done, in words, empty if nothing was.  The lock is held.  Raises `EnforcementError`."""
+    pending = state.pending()
+    if pending is None:
+        return ""
+    if pending.boot != boot_id():
+        return _void(state, pending, author)
+    confirmed = state.confirmed()
+    if confirmed is not None and confirmed.trial == pending.id:
+        state.set_pending(None)
+        return f"finished: the confirmation of {describe(pending.new)}"
+    new = blueprint(state, pending.new)
+    if not transaction.holds(kernel, new):
+        return _take_back(state, kernel, pending, author)
+    if pending.deadline is None:
+        kernel.settle(new)
+        change.close_done(state, kernel, pending, new, "finished after an interruption")
+        return f"finished: a killed `twinwall {pending.action}`; in force: {describe(pending.new)}"
+    if pending.expired(uptime()):
+        return restore(state, kernel, pending, author, "its time was over and nobody had confirmed it")
+    if attendant.alive():
+        return ""
+    return _resume(state, kernel, pending, attendant, new)
+
+
+def restore(state: State, kernel: Kernel, pending: Pending, author: Author, why: str) -> str:
+    """Put in force what was before `pending`; what was done, in words.
+
+    The kernel comes first: a state folder that cannot be written keeps nobody from it.
+    Raises `EnforcementError` if the kernel refuses.
+    """
+    old, new = blueprint(state, pending.old), blueprint(state, pending.new)
+    return restore_prepared(state, kernel, pending, author, why, old=old, new=new)
+
+
+def restore_prepared(
+    state: State, kernel: Kernel, pending: Pending, author: Author, why: str, *, old: Blueprint | None, new: Blueprint | None
+) -> str:
+    """`restore`, with the blueprints at hand."""
+    if transaction.holds(kernel, old):
+        kernel.settle(old)
+    else:
+        transaction.replace(kernel, new, old)
+    done = f"restored: {describe(pending.old)}, because {why}"
+    troubles = [change.note(state, pending, Outcome.DONE, why, action="restore", author=author)]
+    try:
+        state.set_current(change.observed(kernel, old))
+        state.set_pending(None)
+    except EnforcementError as error:
+        troubles.append(str(error))
+    return "\n".join([done, *filter(None, troubles)])
+
+
+def _void(state: State, pending: Pending, author: Author) -> str:
+    state.set_pending(None)
+    state.set_current(None)
+    change.note(state, pending, Outcome.FAILED, "the machine started anew before it was confirmed", author=author)
+    return f"forgotten: {describe(pending.new)}, which nobody had confirmed before the machine started anew"
+
+
+def _take_back(state: State, kernel: Kernel, pending: Pending, author: Author) -> str:
+    """The new policy is not in force: it never came to that, or somebody took it away."""
+    old = blueprint(state, pending.old)
+    if not transaction.holds(kernel, old):
+        return restore(state, kernel, pending, author, "somebody else removed the ruleset")
+    kernel.settle(old)
+    state.set_pending(None)
+    change.note(state, pending, Outcome.REFUSED, "interrupted before anything had changed", author=author)
+    return f"taken back: an interrupted `twinwall {pending.action}`; in force: {describe(pending.old)}"
+
+
+def _resume(state: State, kernel: Kernel, pending: Pending, attendant: Attendant, new: Blueprint | None) -> str:
+    attendant.arm(pending)
+    kernel.settle(new)
+    state.set_current(change.observed(kernel, new))
+    return f"resumed: the trial of {describe(pending.new)} until {pending.until}, with a new watchdog"
+
+
+def blueprint(state: State, force: InForce | None) -> Blueprint | None:
+    """What is or was in force, made again from the state folder.  Raises `EnforcementError`."""
+    return None if force is None else Blueprint(force, state.source(force.chosen.digest))
+
+
+def describe(force: InForce | None) -> str:
+    """A policy in a sentence."""
+    return "no policy" if force is None else f"{force.chosen.name} ({force.chosen.digest[:12]})"

@@ -1,0 +1,109 @@
+"""A state folder, policies, and a kernel of memory that can be made to die or to refuse at any step."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from twinwall.enforce.blueprint import Blueprint
+from twinwall.enforce.change import Change
+from twinwall.enforce.journal import Author
+from twinwall.enforce.recovery import Attendant
+from twinwall.enforce.source import Kind, Source
+from twinwall.enforce.state import Chosen, InForce
+from twinwall.live.error import EnforcementError
+
+POLICY = """twinwall: 1
+stateful:
+  order: strict
+  rules: |
+    pass tcp any any -> any {port} (sid:1;)
+attach: {{mode: gateway, inside: [in0], outside: [out0]}}
+"""
+SOMEBODY = Author(0, "root", "ann", "192.0.2.9")
+
+
+class Killed(BaseException):
+    """SIGKILL: nothing after it runs, no handler of errors catches it."""
+
+
+class FakeKernel:
+    """Holds a ruleset's marker and who judges packets beside it.  `die_at` counts steps from 1; `refuse` names steps."""
+
+    def __init__(self) -> None:
+        self.ruleset = None
+        self.judges = set()  # markers of the programs
+        self.settings = None
+        self.steps = 0
+        self.die_at = 0
+        self.refuse = set()
+
+    def _step(self, name):
+        self.steps += 1
+        if self.steps == self.die_at:
+            raise Killed
+        if name in self.refuse:
+            raise EnforcementError(name, "the kernel does not want to", "ask it kindly")
+
+    def marker(self):
+        return self.ruleset
+
+    def check(self, new):
+        self._step("check")
+
+    def prepare(self, old, new):
+        self._step("prepare")
+        if new is not None:
+            self.judges.add(new.marker)
+
+    def switch(self, new):
+        self._step("switch")
+        self.ruleset = new.marker if new is not None else None
+
+    def settle(self, target):
+        self._step("settle")
+        self.judges = {target.marker} if target is not None else set()
+        self._step("settled")
+        self.settings = target.marker if target is not None else None
+
+    def modes(self, target):
+        return dict.fromkeys(target.attach.interfaces, "native")
+
+    def fingerprint(self):
+        return str(self.ruleset)
+
+    @property
+    def tidy(self):
+        """Whether everything is as one policy has it."""
+        return self.judges == ({self.ruleset} if self.ruleset else set()) and self.settings == self.ruleset
+
+
+def source(port: int = 443) -> Source:
+    return Source(Kind.POLICY, (("policy.yaml", POLICY.format(port=port)),))
+
+
+def plan_of(generation: int, port: int = 443) -> Blueprint:
+    """A blueprint whose ruleset needs no renderer."""
+    text = source(port)
+    made = Blueprint(InForce(Chosen(text.digest, "policy.yaml"), generation), text)
+    made.__dict__["ruleset"] = SimpleNamespace(text=f"ruleset of {text.digest} {generation}")
+    return made
+
+
+def change(old, new, within=None, action="apply") -> Change:
+    return Change(action, old, new, SOMEBODY, within)
+
+
+class FakeWatchdogs:
+    """Whether a watchdog lives, and how many were started."""
+
+    def __init__(self) -> None:
+        self.armed = []
+        self.living = False
+
+    def arm(self, pending):
+        self.armed.append(pending.id)
+        self.living = True
+
+    @property
+    def attendant(self) -> Attendant:
+        return Attendant(lambda: self.living, self.arm)

@@ -1,0 +1,250 @@
+"""A change that dies anywhere is finished or taken back by the next command, and the kernel never holds anything between."""
+
+import dataclasses
+
+import pytest
+
+from tests.enforce.rig import SOMEBODY, FakeKernel, FakeWatchdogs, Killed, change, plan_of, source
+from twinwall.enforce import change as changes
+from twinwall.enforce import recovery
+from twinwall.enforce.journal import Outcome
+from twinwall.enforce.state import State
+from twinwall.live.error import EnforcementError
+
+STEPS = range(1, 6)
+FIRST, SECOND, THIRD = plan_of(1, 443), plan_of(2, 80), plan_of(3, 8080)
+
+
+class Machine:
+    """State, kernel and watchdogs together."""
+
+    def __init__(self, folder) -> None:
+        self.state = State(folder)
+        self.kernel = FakeKernel()
+        self.dogs = FakeWatchdogs()
+
+    def carry_out(self, wanted):
+        return changes.carry_out(self.state, self.kernel, wanted, self.dogs.arm)
+
+    def recover(self):
+        return recovery.recover(self.state, self.kernel, self.dogs.attendant, SOMEBODY)
+
+    def die(self, wanted, step):
+        self.kernel.die_at = self.kernel.steps + step
+        with pytest.raises(Killed):
+            self.carry_out(wanted)
+        self.kernel.die_at = 0
+
+    @property
+    def outcomes(self):
+        return [(entry.action, entry.outcome) for entry in self.state.journal.entries()]
+
+
+@pytest.fixture
+def machine(tmp_path):
+    made = Machine(tmp_path / "state")
+    made.state.keep_source(source(443))
+    return made
+
+
+@pytest.fixture
+def running(machine):
+    machine.carry_out(change(None, FIRST))
+    return machine
+
+
+def expire(state):
+    state.set_pending(dataclasses.replace(state.pending(), deadline=0.0))
+
+
+def test_a_change_is_in_force_confirmed_and_written_down(running):
+    assert running.kernel.ruleset == FIRST.marker
+    assert running.kernel.tidy
+    assert running.state.pending() is None
+    assert running.state.confirmed().policy == FIRST.force.chosen
+    assert running.state.current().modes == {"in0": "native", "out0": "native"}
+    assert running.outcomes == [("apply", Outcome.DONE)]
+    assert running.dogs.armed == []
+    assert running.recover() == ""
+
+
+def test_previous_is_what_was_confirmed_before(running):
+    running.carry_out(change(FIRST, SECOND))
+    assert running.state.confirmed().previous == FIRST.force.chosen
+    running.carry_out(change(SECOND, plan_of(3, 80)))
+    assert running.state.confirmed().previous == FIRST.force.chosen, "the same policy again is no step back"
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("begin", ["nothing", "first"])
+@pytest.mark.parametrize("end", ["second", "nothing"])
+def test_killed_at_any_step_the_kernel_holds_old_or_new_and_the_next_command_tidies_up(machine, begin, end, step):
+    old = FIRST if begin == "first" else None
+    new = SECOND if end == "second" else None
+    if old:
+        machine.carry_out(change(None, old))
+    if new is None and step == 1:
+        pytest.skip("nothing to check for no policy")
+    machine.die(change(old, new), step if new else step - 1)
+    held = machine.kernel.ruleset
+    assert held in {each.marker if each else None for each in (old, new)}
+    assert machine.recover()
+    assert machine.kernel.ruleset == held
+    assert machine.kernel.tidy
+    assert machine.state.pending() is None
+    assert machine.recover() == ""
+    force = machine.state.current()
+    assert (force.generation if force else None) == (held.generation if held else None)
+    booted = machine.state.confirmed()
+    assert (booted.policy.digest if booted and booted.policy else None) == (held.digest if held else None)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_in_a_trial_before_its_end_the_trial_goes_on_or_never_was(running, step):
+    running.die(change(FIRST, SECOND, within=60), step)
+    held = running.kernel.ruleset
+    running.dogs.living = False
+    assert running.recover()
+    assert running.kernel.ruleset == held
+    assert running.kernel.tidy
+    assert running.state.confirmed().policy == FIRST.force.chosen
+    assert (running.state.pending() is not None) == (held == SECOND.marker)
+    assert running.dogs.living == (held == SECOND.marker), "a trial without a watchdog gets one"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_trial_whose_time_is_over_is_taken_back(running, step):
+    running.die(change(FIRST, SECOND, within=60), step)
+    expire(running.state)
+    assert running.recover()
+    assert running.kernel.ruleset == FIRST.marker
+    assert running.kernel.tidy
+    assert running.state.pending() is None
+    assert running.state.current().generation == 1
+
+
+def test_a_trial_with_a_watchdog_is_left_alone(running):
+    running.carry_out(change(FIRST, SECOND, within=60))
+    assert running.dogs.armed == [running.state.pending().id]
+    assert running.recover() == ""
+    assert running.kernel.ruleset == SECOND.marker
+    assert running.outcomes[-1] == ("apply", Outcome.ON_TRIAL)
+
+
+def test_the_watchdog_watches_before_the_kernel_is_touched(running):
+    def arm(pending):
+        assert running.kernel.ruleset == FIRST.marker
+        assert running.kernel.judges == {FIRST.marker}
+        assert running.state.pending() == pending
+        raise EnforcementError("start the watchdog", "no memory", "buy some")
+
+    with pytest.raises(EnforcementError, match="no memory"):
+        changes.carry_out(running.state, running.kernel, change(FIRST, SECOND, within=60), arm)
+    assert running.kernel.ruleset == FIRST.marker
+    assert running.state.pending() is None
+    assert running.outcomes[-1] == ("apply", Outcome.REFUSED)
+
+
+def test_a_confirmation_that_was_cut_short_counts(running):
+    pending = running.carry_out(change(FIRST, SECOND, within=60))
+    changes.confirm(running.state, pending)
+    expire(running.state)
+    assert "confirmation" in running.recover()
+    assert running.kernel.ruleset == SECOND.marker
+    assert running.state.pending() is None
+
+
+def test_a_restart_of_the_machine_ends_a_trial(running):
+    running.carry_out(change(FIRST, SECOND, within=60))
+    running.state.set_pending(dataclasses.replace(running.state.pending(), boot="another"))
+    running.kernel.ruleset = None
+    assert "forgotten" in running.recover()
+    assert running.kernel.ruleset is None
+    assert running.state.current() is None
+    assert running.state.confirmed().policy == FIRST.force.chosen
+
+
+def test_a_ruleset_that_vanished_in_a_trial_is_the_old_one_again(running):
+    running.carry_out(change(FIRST, SECOND, within=60))
+    running.kernel.ruleset = None
+    assert "somebody else removed" in running.recover()
+    assert running.kernel.ruleset == FIRST.marker
+    assert running.kernel.tidy
+
+
+@pytest.mark.parametrize("step", ["check", "prepare", "switch"])
+def test_a_refusal_leaves_the_old_policy_and_is_written_down(running, step):
+    running.kernel.refuse = {step}
+    with pytest.raises(EnforcementError, match="does not want"):
+        running.carry_out(change(FIRST, SECOND))
+    assert running.kernel.ruleset == FIRST.marker
+    assert running.kernel.tidy
+    assert running.state.pending() is None
+    assert running.state.confirmed().policy == FIRST.force.chosen
+    assert running.outcomes[-1] == ("apply", Outcome.REFUSED)
+
+
+def test_a_refusal_after_the_switch_goes_back(running):
+    settle, refusing = running.kernel.settle, [True]
+
+    def once(target):
+        if target is not None and target.marker == SECOND.marker and refusing:
+            refusing.clear()
+            raise EnforcementError("attach", "the driver does not want to", "another driver")
+        settle(target)
+
+    running.kernel.settle = once
+    with pytest.raises(EnforcementError, match="driver"):
+        running.carry_out(change(FIRST, SECOND))
+    assert running.kernel.ruleset == FIRST.marker
+    assert running.kernel.tidy
+
+
+def test_a_switch_that_happened_and_was_not_acknowledged_happened(running):
+    switch = running.kernel.switch
+
+    def unsure(new):
+        switch(new)
+        raise EnforcementError("load the ruleset", "nft was killed", "")
+
+    running.kernel.switch = unsure
+    running.carry_out(change(FIRST, SECOND))
+    assert running.kernel.ruleset == SECOND.marker
+    assert running.kernel.tidy
+
+
+def test_a_state_folder_that_cannot_be_written_does_not_keep_the_old_policy_from_coming_back(running, monkeypatch):
+    pending = running.carry_out(change(FIRST, SECOND, within=60))
+
+    def full(*_):
+        raise EnforcementError("write", "No space left on device", "free some space")
+
+    for name in ("set_current", "set_pending"):
+        monkeypatch.setattr(running.state, name, full)
+    monkeypatch.setattr(running.state.journal, "write", full)
+    said = recovery.restore(running.state, running.kernel, pending, SOMEBODY, "nobody confirmed it in time")
+    assert running.kernel.ruleset == FIRST.marker
+    assert "No space left" in said
+
+
+def test_a_state_folder_that_cannot_be_written_refuses_a_change_before_it_begins(running, monkeypatch):
+    def full(*_):
+        raise EnforcementError("write", "No space left on device", "free some space")
+
+    monkeypatch.setattr(running.state, "set_pending", full)
+    steps = running.kernel.steps
+    with pytest.raises(EnforcementError, match="No space"):
+        running.carry_out(change(FIRST, SECOND))
+    assert running.kernel.steps == steps
+
+
+def test_a_policy_that_cannot_be_rendered_is_refused_before_anything_is_written(running):
+    class Unrenderable(type(SECOND)):
+        @property
+        def ruleset(self):
+            raise EnforcementError("render", "no", "no")
+
+    with pytest.raises(EnforcementError):
+        running.carry_out(change(FIRST, Unrenderable(SECOND.force, SECOND.source)))
+    assert running.state.pending() is None
+    assert not running.state.policy_folder(SECOND.force.chosen.digest).exists()
