@@ -19,6 +19,7 @@ class ExitCode(IntEnum):
     POLICY = 3, "the policy has mistakes; all of them were printed"
     OUTPUT = 4, "an output could not be written; nothing half-written was left"
     KERNEL = 5, "the kernel or this machine refused; nothing was changed"
+    DIFFERENT = 6, "lab: replay and the kernel disagree about some packets"
     INTERRUPTED = 130, "interrupted (Ctrl-C); what was decided until then was reported"
 
     meaning: str

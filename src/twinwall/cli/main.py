@@ -17,6 +17,7 @@ COMMANDS = {
     "replay": "run captures through a policy: a decision for every packet",
     "explain": "say what a policy does to a packet given in words, step by step",
     "check": "read a policy and report every mistake in it",
+    "lab": "let real programs talk through a stateless, a stateful and your policy, in namespaces",
     "completion": "print the shell's completion script",
 }
 
