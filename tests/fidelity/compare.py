@@ -69,7 +69,9 @@ def _one(index: int, sent: Sent, expected: Answer, name: Name, seen: Story) -> I
     elif expected.verdict == "pass":
         out = seen.out[name]
         if len(out) != 1 or payload(out[0]) != payload(sent.packet):
-            yield Difference(index, "comes out as it came in", f"came out {len(out)} times: {' '.join(each.hex() for each in out)}")
+            yield Difference(
+                index, "comes out as it came in", f"came out {len(out)} times: {' '.join(each.hex() for each in out)}"
+            )
 
 
 def cut_alerts(answer: Answer) -> Answer:

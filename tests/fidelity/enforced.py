@@ -1,4 +1,7 @@
-"""A policy put in force in a gateway: settings, stateless stage, ruleset.  What the kernel cannot express is taken out by name."""
+"""A policy put in force in a gateway: settings, stateless stage, ruleset.
+
+Rules that the kernel cannot express are taken out and counted by what the renderer says of them.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tests.fidelity.gateway import GROUP, IN, OUT
+from twinwall.render.ruleset import QueueWay, RenderOptions, StatelessWay, render_ruleset
+
+from tests.fidelity.gateway import GROUP
 from twinwall.live import nft, sysctl
 from twinwall.live.error import EnforcementError
 from twinwall.policy.diagnostic import PolicyError
-from twinwall.render.ruleset import QueueWay, RenderOptions, StatelessWay, render_ruleset
 from twinwall.render.sysctls import render_sysctls
 from twinwall.rules.policy_file import read_policy_text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,9 @@ def number(packet: bytes, ident: int) -> bytes:
 
 def ident_of(packet: bytes) -> int:
     """The number that `number` wrote."""
-    return int(struct.unpack_from("!H", packet, 4)[0] if version_of(packet) == 4 else struct.unpack_from("!I", packet)[0] & 0xFFFFF)
+    return int(
+        struct.unpack_from("!H", packet, 4)[0] if version_of(packet) == 4 else struct.unpack_from("!I", packet)[0] & 0xFFFFF
+    )
 
 
 def piece_of(packet: bytes) -> int:
@@ -120,11 +123,11 @@ def piece_of(packet: bytes) -> int:
 def cut_in_pieces(rng: Random, packet: bytes, ident: int) -> list[bytes]:
     """The packet in fragments: mostly all of them in order, sometimes out of order, incomplete, repeated or overlapping."""
     payload = packet[header_length(packet) :]
-    if len(payload) < 24 or version_of(packet) == 4 and packet[0] & 15 != 5:
+    if len(payload) < 24 or (version_of(packet) == 4 and packet[0] & 15 != 5):
         return [packet]
     cuts = sorted(rng.sample(range(8, len(payload), 8), rng.choice([1, 1, 2]) if len(payload) > 24 else 1))
     edges = [0, *cuts, len(payload)]
-    spans = list(zip(edges, edges[1:], strict=False))
+    spans = list(itertools.pairwise(edges))
     fate = rng.random()
     if fate < 0.15:
         rng.shuffle(spans)
@@ -134,7 +137,7 @@ def cut_in_pieces(rng: Random, packet: bytes, ident: int) -> list[bytes]:
         spans.insert(rng.randrange(len(spans)), rng.choice(spans))
     elif fate < 0.5:
         start, end = spans[-1]
-        spans.insert(rng.randrange(len(spans)), (start - 8, end))
+        spans.insert(rng.randrange(len(spans)), (max(start - 8, 8), end))
     return [piece(packet, payload, span, ident) for span in spans]
 
 

@@ -1,4 +1,7 @@
-"""Conversations of hosts that behave: TCP from handshake to close, UDP and ping with answers; the network loses and swaps some."""
+"""Conversations of hosts that behave: TCP from handshake to close, UDP and ping with answers.
+
+The network between them loses, repeats and swaps packets.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random policies over the hosts and ports of `traffic`, so that rules meet packets and each other often.  Text, as users write.
+"""Random policies, as text, over the hosts and ports of `traffic`, so that rules meet packets and each other often.
 
 Deterministic by the random generator handed in.  Every keyword of the language that a packet can decide is drawn; what the
 kernel cannot express is refused by the renderer by name, and the trial takes those rules out and counts them.
@@ -199,7 +199,7 @@ def packet_keywords(rng: Random, protocol: str) -> list[str]:
         f"dsize:{compared(rng, (1, 10, 12, 100, 1000))};",
         f"dsize:{rng.choice(['1<>20', '9-1001'])};",
     ]
-    if protocol != "ip6" and protocol != "icmpv6":
+    if protocol not in {"ip6", "icmpv6"}:
         choices += [
             f"tos:{rng.choice(['8', '!0', '184'])};",
             f"id:{rng.randrange(1, 200)};",
@@ -208,7 +208,11 @@ def packet_keywords(rng: Random, protocol: str) -> list[str]:
             f"fragoffset:{rng.choice(['0', '>0', '<3'])};",
         ]
     if protocol in ("tcp", "tcp-pkt"):
-        choices += [f"window:{rng.choice(['0', '!20000', '20000'])};", f"seq:{rng.choice([0, 1000])};", f"ack:{rng.choice([0, 1])};"]
+        choices += [
+            f"window:{rng.choice(['0', '!20000', '20000'])};",
+            f"seq:{rng.choice([0, 1000])};",
+            f"ack:{rng.choice([0, 1])};",
+        ]
     if protocol.startswith("icmp"):
         choices += [f"icmp_id:{rng.choice([0, 1])};", f"icmp_seq:{rng.choice([0, 1, 2])};"]
     return rng.sample(choices, rng.choice([0, 0, 0, 0, 1, 1, 2])) + (["sameip;"] if rng.random() < 0.02 else [])
@@ -224,7 +228,9 @@ def flow_keywords(rng: Random) -> list[str]:
         found.append(f"flow:{','.join(options)};")
     if rng.random() < 0.12:
         bit = rng.choice(BITS)
-        found.append(f"flowbits:{rng.choice([f'set,{bit}', f'set,{bit}', f'isset,{bit}', f'isnotset,{bit}', 'isset,seen|web'])};")
+        found.append(
+            f"flowbits:{rng.choice([f'set,{bit}', f'set,{bit}', f'isset,{bit}', f'isnotset,{bit}', 'isset,seen|web'])};"
+        )
         if rng.random() < 0.05:
             found.append(f"flowbits:{rng.choice(['unset', 'toggle'])},{rng.choice(BITS)};")
     return found

@@ -95,5 +95,3 @@ def label_of(state: int, direction: int) -> str:
         return ""
     name = CtState(state).name.lower()
     return name if state in (CtState.INVALID, CtState.UNTRACKED) else f"{name} {Direction(direction).name.lower()}"
-
-

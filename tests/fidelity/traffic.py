@@ -120,5 +120,3 @@ def datagrams(sent: list[Sent]) -> Iterator[list[Sent]]:
     for each in sent:
         by_number.setdefault(each.ident, []).append(each)
     yield from by_number.values()
-
-

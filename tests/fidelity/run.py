@@ -1,0 +1,116 @@
+"""The long run: `make fidelity`, or python -m tests.fidelity.run [--policies N] [--packets N] [--seed N] [--keep N].
+
+Random policies and random traffic, a seed each; every difference is printed as a vector, made small first.  Needs root.
+Exit status 1 if there was a difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tests.fidelity.enforced import WAYS, read_policy
+from tests.fidelity.minimise import minimise
+from tests.fidelity.replayed import replay_trial
+from tests.fidelity.trial import Outcome, Trial, random_trial
+from tests.fidelity.vectors import printed
+from tests.oracle.kernel import why_unavailable
+
+PACKETS = 5000  # of a trial
+SHOWN = 3  # differing trials that are made small and printed
+
+
+@dataclass
+class Totals:
+    """What a run adds up."""
+
+    policies: int = 0
+    packets: Counter[str] = field(default_factory=Counter)  # by the way of the stateless stage
+    reasons: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    again: int = 0
+    differing: list[tuple[int, Trial, Outcome]] = field(default_factory=list)
+
+    def add(self, seed: int, trial: Trial, outcome: Outcome, refused: Counter[str]) -> None:
+        """One more trial."""
+        self.policies += 1
+        self.packets[trial.way.name] += outcome.packets
+        self.reasons += outcome.reasons
+        self.labels += outcome.labels
+        self.refused += refused
+        self.again += outcome.again
+        if outcome.differences:
+            self.differing.append((seed, trial, outcome))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--policies", type=int, default=220)
+    parser.add_argument("--packets", type=int, default=PACKETS, help="of each policy")
+    parser.add_argument("--seed", type=int, default=1, help="the first one")
+    parser.add_argument("--show", type=int, default=SHOWN, help="differing trials to make small and print")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the trials, print the table, then the differences."""
+    options = arguments()
+    console = Console()
+    why = why_unavailable()
+    if why:
+        console.print(f"fidelity {why}")
+        return 1
+    started = time.monotonic()
+    totals = Totals()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("policies", total=options.policies)
+        for seed in range(options.seed, options.seed + options.policies):
+            trial, refused = random_trial(seed, options.packets)
+            totals.add(seed, trial, trial.run(), refused)
+            progress.update(task, advance=1, description=f"policies, {len(totals.differing)} of them differ")
+    console.print(table(totals, time.monotonic() - started))
+    for seed, trial, outcome in totals.differing[: options.show]:
+        console.rule(f"seed {seed}: {len(outcome.differences)} differences, the first: {outcome.differences[0]}")
+        console.print(vector_of(trial, outcome), markup=False, highlight=False, soft_wrap=True)
+    return 1 if totals.differing else 0
+
+
+def table(totals: Totals, seconds: float) -> Table:
+    """The summary."""
+    packets = sum(totals.packets.values())
+    shown = Table(title="replay = kernel", show_header=False)
+    shown.add_row("policies", f"{totals.policies:,}")
+    shown.add_row("packets", f"{packets:,}")
+    for way in WAYS:
+        shown.add_row(f"  stateless stage {way.name}", f"{totals.packets[way.name]:,}")
+    shown.add_row("policies that differ", f"{len(totals.differing):,}")
+    shown.add_row("packets that differ", f"{sum(len(outcome.differences) for _, _, outcome in totals.differing):,}")
+    shown.add_row("trials repeated: packets out of order", f"{totals.again:,}")
+    shown.add_row("packets a second", f"{packets / seconds:,.0f}")
+    for title, counter in (("reason", totals.reasons), ("label", totals.labels), ("rule refused", totals.refused)):
+        shown.add_section()
+        for name, count in counter.most_common():
+            shown.add_row(f"{title}: {name or '-'}", f"{count:,}")
+    return shown
+
+
+def vector_of(trial: Trial, outcome: Outcome) -> str:
+    """The trial as a vector, as small as it gets."""
+    small = minimise(trial, outcome.differences[0].index)
+    found = small.run().differences
+    answers = replay_trial(read_policy(str(small.text)), small.sent).answers
+    catches = f"stateless stage {small.way.name}; " + "; ".join(str(each) for each in found)
+    return printed(catches, str(small.text), list(small.sent), [str(each) for each in answers])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

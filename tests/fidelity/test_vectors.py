@@ -1,0 +1,46 @@
+"""Every vector of vectors/fidelity, by replay and by the kernel, with the stateless stage in both forms."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fidelity.enforced import WAYS, read_policy
+from tests.fidelity.policies import parts_of
+from tests.fidelity.replayed import replay_trial
+from tests.fidelity.trial import Trial
+from tests.fidelity.vectors import FOLDER, Vector, printed, read, vectors
+from tests.oracle.kernel import why_unavailable
+
+VECTORS = vectors()
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
+def test_replay(vector: Vector):
+    answers = replay_trial(read_policy(vector.policy), vector.sent).answers
+    assert [str(each) for each in answers] == list(vector.answers), f"this vector catches: {vector.catches}"
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name.lower())
+def test_kernel(vector: Vector, way):
+    reason = why_unavailable()
+    if reason:
+        pytest.skip(reason)
+    outcome = Trial(parts_of(vector.policy), vector.sent, way).run()
+    assert not outcome.differences, f"this vector catches: {vector.catches}"
+
+
+def test_folder_holds_nothing_else():
+    assert {path.suffix for path in FOLDER.iterdir()} == {".yaml"}
+
+
+def test_each_says_what_it_catches():
+    assert all(vector.catches for vector in VECTORS)
+
+
+def test_a_vector_comes_back_as_it_was_printed(tmp_path):
+    for vector in VECTORS:
+        path = tmp_path / f"{vector.name}.yaml"
+        path.write_text(printed(vector.catches, vector.policy, list(vector.sent), list(vector.answers)))
+        assert read(path) == vector
