@@ -6,14 +6,14 @@ import pytest
 
 
 def ebpf_or_skip():
-    """The module `twinwall.live.bpf`, if this process may create maps and load programs."""
+    """Skip the test unless this process may create maps and load programs."""
     if sys.platform != "linux":
         pytest.skip("eBPF needs Linux")
-    from twinwall.live import bpf
+    from twinwall.live.bpf import BpfError
+    from twinwall.live.bpf_maps import ARRAY, Map
 
     try:
-        with bpf.ArrayMap(8):
+        with Map.create(ARRAY, 8, 1, name="probe"):
             pass
-    except OSError as error:
+    except BpfError as error:
         pytest.skip(f"eBPF needs root: {error}")
-    return bpf

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from twinwall.path.judge import xdp
-from twinwall.targets.bodies import MASK_SYMBOLS, ebpf_bodies, mask_values
+from twinwall.targets.bodies import ebpf_bodies, mask_values
 from twinwall.targets.ebpf_entry import JUDGE_ARITY, SECTION, entry
 from twinwall.targets.ebpf_loops import with_may_goto
 from twinwall.targets.elf import ProgramCode, read_program

@@ -34,10 +34,15 @@ C_RULES = 128  # the first rule's; below stand the reasons, by number
 CONTROL_SUCCESSOR = 0  # 1: the program in tw_successor is called after stamping
 CONTROL_SHIFT = 1  # where the slot's two bits stand in the stamp
 CONTROL_SEAL = 2
+CONTROL_LAYOUT = 3  # LAYOUT
+CONTROL_GENERATION = 4
+CONTROL_DIGEST = 5  # 4 words: which policy this is; only userspace reads it
 CONTROL_INTERFACES = 16  # INTERFACE_PLACES words: interface index:32 number:8 (at bit 32); 0: free
 INTERFACE_PLACES = 1024  # an interface stands at its index modulo this, or in one of the next INTERFACE_PROBES - 1 places
 INTERFACE_PROBES = 4
 CONTROL_WORDS = CONTROL_INTERFACES + INTERFACE_PLACES + INTERFACE_PROBES - 1
+
+LAYOUT = 1  # of counters and control: another version's program is read only if this is equal
 
 # The stamp.
 SEAL_MASK = 0x0FFFFFFF
@@ -130,8 +135,8 @@ present:
   %data = call i64 @field(ptr %context, i64 {_DATA})
   %end = call i64 @field(ptr %context, i64 {_DATA_END})
   %table = ptrtoint ptr @tw_table to i64
-  %record_word = ptrtoint ptr %record to i64
-  %status = call i32 @SYMBOL(ptr %result, ptr %error, i64 %data, i64 %end, i64 %length, i64 %interface, i64 %table, i64 %record_word)
+  %own = ptrtoint ptr %record to i64
+  %status = call i32 @SYMBOL(ptr %result, ptr %error, i64 %data, i64 %end, i64 %length, i64 %interface, i64 %table, i64 %own)
   %judged = load i64, ptr %result
   %reason_up = lshr i64 %judged, 8
   %reason = and i64 %reason_up, 127
@@ -213,4 +218,3 @@ def entry(symbol: str) -> str:
     declared = "".join(f"@{name} = external global i8\n" for name in maps)
     judge = f"declare i32 @{symbol}(ptr, ptr{', i64' * JUDGE_ARITY})\n"
     return declared + judge + _FIELD + _COUNT + _interface() + _PROGRAM.replace("@SYMBOL", f"@{symbol}")
-

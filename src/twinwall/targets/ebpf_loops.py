@@ -54,7 +54,7 @@ def _answer(slots: list[bytes], at: int) -> int:
         code, registers, _, immediate = SLOT.unpack(slots[place])
         if code in IF_ZERO + UNLESS_ZERO and registers == 0 and immediate == 0:
             return place
-        if code & 7 in JUMP_CLASSES or registers & 15 == 0 or registers >> 4 == 0 and code & 8:
+        if code & 7 in JUMP_CLASSES or registers & 15 == 0 or (registers >> 4 == 0 and code & 8):
             break
     raise TypeError(f"the answer to the loop's question at instruction {at} is not tested at once")
 
