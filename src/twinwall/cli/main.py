@@ -18,6 +18,7 @@ COMMANDS = {
     "explain": "say what a policy does to a packet given in words, step by step",
     "check": "read a policy and report every mistake in it",
     "lab": "let real programs talk through a stateless, a stateful and your policy, in namespaces",
+    "inspect": "decide the packets that `inspect` rules hand over",
     "completion": "print the shell's completion script",
 }
 

@@ -92,6 +92,7 @@ class Inspection:
     clock: Callable[[], float] = time.monotonic
     _workers: dict[int, _Worker] = field(default_factory=dict)
     _attach: Attach | None = None
+    _looked: bool = False
     _told: dict[int, QueueFill] = field(default_factory=dict)
 
     def run(self, stop: Callable[[], bool], wait: Callable[[float], None] = time.sleep) -> None:
@@ -107,9 +108,9 @@ class Inspection:
         """Look once: whether it is still the same policy, all processes live, and the kernel dropped nothing."""
         self.rules.refresh()
         attach = self.rules.book.attach
-        if attach != self._attach:
+        if not self._looked or attach != self._attach:
             self._end_all()
-            self._attach = attach
+            self._attach, self._looked = attach, True
             self._start_all()
         for worker in list(self._workers.values()):
             self._revive(worker)
