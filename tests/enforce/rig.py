@@ -50,7 +50,7 @@ class FakeKernel:
     def check(self, new):
         self._step("check")
 
-    def prepare(self, old, new):
+    def prepare(self, new):
         self._step("prepare")
         if new is not None:
             self.judges.add(new.marker)

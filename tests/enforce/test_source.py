@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 
 def read(path, options=None, attach=None):
-    gathered = gather(str(path), options or AwsOptions(), attach)
+    gathered = gather(str(path), options or AwsOptions(), lambda own: attach or own)
     assert gathered.reading.policy is not None, gathered.reading.diagnostics
     return gathered
 

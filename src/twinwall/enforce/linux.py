@@ -11,13 +11,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import orjson
 
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.marker import Marker
+from twinwall.enforce.programs import Programs, modes, obstacle
 from twinwall.enforce.state import State
 from twinwall.live import nft, queue_rule, sysctl
 from twinwall.live.error import EnforcementError
@@ -34,19 +35,27 @@ VOLATILE = ("counter", "packets", "bytes", "handle")  # of a listing: what chang
 class LinuxKernel:
     """The kernel, in the network namespace of the calling thread.  `state` remembers settings as they were before twinwall."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, announce: Callable[[], None] | None = None) -> None:
+        """`announce` is called before the packet path is compiled for XDP, which happens once on each machine."""
         self._state = state
+        self.programs = Programs(announce)
 
     def marker(self) -> Marker | None:
         """Which policy the ruleset says it is."""
         return Marker.parse(table_comment(RULESET))
 
     def check(self, new: Blueprint) -> None:
-        """Let nft look at the ruleset."""
+        """Let nft look at the ruleset, and the kernel's verifier at the program."""
         nft.check(new.ruleset.text)
+        if new.force.way == "xdp":
+            why = obstacle(new.attach)
+            if why:
+                raise EnforcementError("run the stateless stage in XDP", why, "detach it, or apply with `--stateless nft`")
+            self.programs.load(new)
 
-    def prepare(self, old: Blueprint | None, new: Blueprint | None) -> None:
+    def prepare(self, new: Blueprint | None) -> None:
         """Whatever must be there before the ruleset."""
+        self.programs.prepare(new)
         if new is not None:
             self._set(setting for setting in new.settings if setting.name.startswith(BRIDGE))
             if _queue(new) and not queue_rule.describe():
@@ -61,6 +70,7 @@ class LinuxKernel:
 
     def settle(self, target: Blueprint | None) -> None:
         """Make everything else as `target` has it."""
+        self.programs.settle(target)
         _settle_queue(_queue(target) if target is not None else ())
         if target is not None:
             self._set(target.settings)
@@ -69,7 +79,7 @@ class LinuxKernel:
 
     def modes(self, target: Blueprint) -> Mapping[str, str]:
         """Interface → native or generic."""
-        return {}
+        return modes(target)
 
     def fingerprint(self) -> str:
         """A digest of the ruleset's listing without what changes by itself."""

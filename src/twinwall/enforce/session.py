@@ -1,7 +1,7 @@
 """The SSH connection that a command was typed on, and whether a policy would let it live.
 
-`SSH_CONNECTION` is looked for in this process and its ancestors, because sudo does not hand it on.  The connection's packets are
-asked of the engine, as the kernel will ask them: the tracker knows the connection, the policy does not yet.
+`SSH_CONNECTION` is looked for in this process and its ancestors, because sudo does not hand it on.  The connection's packets
+are asked of the engine, as the kernel will ask them: the tracker knows the connection, the policy does not yet.
 """
 
 from __future__ import annotations
@@ -146,8 +146,9 @@ class _Rig:
         stage, verdict = int(decision["stage"]), int(decision["verdict"])
         if verdict == Verdict.PASS or not (self._whole or stage == StageName.STATELESS):
             return ""
-        if int(decision["rule"]) != NO_RULE:
-            return f"rule {rule_words(engine.rules.rule(stage, int(decision['rule'])))}"
+        rule = engine.rules.rule(stage, int(decision["rule"])) if int(decision["rule"]) != NO_RULE else None
+        if rule is not None:
+            return f"rule {rule_words(rule)}"
         return REASONS[int(decision["reason"])].explanation
 
 

@@ -7,7 +7,7 @@ contents: the same texts and settings in another folder are the same policy.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -124,28 +124,44 @@ class Gathered:
     reading: Reading
 
 
-def gather(path: str, options: AwsOptions, attach: Attach | None = None) -> Gathered:
+Attaching = Callable[[Attach | None], Attach | None]  # the policy's own section → what is to count
+
+
+def gather(path: str, options: AwsOptions, attaching: Attaching = lambda own: own) -> Gathered:
     """Read a policy and keep what was read.  Every mistake is in the reading's diagnostics."""
     place = Path(path)
     try:
         if place.is_dir() or place.suffix == ".json":
-            return _gather_aws([place], options, attach)
-        return _gather_files(path, attach)
+            gathered = _gather_aws([place], options)
+        else:
+            gathered = _gather_files(path)
     except PolicyError as error:
         return Gathered(None, Reading(None, error.diagnostics))
+    return _attached(gathered, attaching)
 
 
-def _gather_aws(places: Sequence[Path], options: AwsOptions, attach: Attach | None) -> Gathered:
+def _attached(gathered: Gathered, attaching: Attaching) -> Gathered:
+    """The same, enforced where `attaching` says."""
+    policy = gathered.reading.policy
+    if policy is None or gathered.source is None:
+        return gathered
+    attach = attaching(policy.attach)
+    if attach == policy.attach:
+        return gathered
+    return Gathered(replace(gathered.source, attach=attach), replace(gathered.reading, policy=replace(policy, attach=attach)))
+
+
+def _gather_aws(places: Sequence[Path], options: AwsOptions) -> Gathered:
     from twinwall.formats.aws.load import read_export_files  # noqa: PLC0415 - one format a run
 
     files, unreadable = read_export_files(places)
     if unreadable:
         raise PolicyError(tuple(unreadable))
-    source = Source(Kind.AWS, tuple(files), home_net=options.home_net, references=options.references, attach=attach)
+    source = Source(Kind.AWS, tuple(files), home_net=options.home_net, references=options.references)
     return Gathered(source, source.read())
 
 
-def _gather_files(path: str, attach: Attach | None) -> Gathered:
+def _gather_files(path: str) -> Gathered:
     from twinwall.rules.disk import Folder  # noqa: PLC0415 - one format a run
     from twinwall.rules.policy_file import read_policy_text, read_rules_text, unreadable  # noqa: PLC0415
 
@@ -167,9 +183,7 @@ def _gather_files(path: str, attach: Attach | None) -> Gathered:
         raise PolicyError((Diagnostic(Severity.ERROR, Code.FILE_TOO_LARGE, str(error), Span(path, 1, 1)),)) from None
     rules = path.endswith(".rules")
     reading = Reading(*(read_rules_text(text, path) if rules else read_policy_text(text, path, open_file, find_files)))
-    if reading.policy is not None and attach is not None:
-        reading = replace(reading, policy=replace(reading.policy, attach=attach))
-    source = Source(Kind.RULES if rules else Kind.POLICY, tuple(files.items()), patterns, attach=attach)
+    source = Source(Kind.RULES if rules else Kind.POLICY, tuple(files.items()), patterns)
     return Gathered(source, reading)
 
 

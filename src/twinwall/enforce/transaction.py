@@ -24,7 +24,7 @@ class Kernel(Protocol):
     def check(self, new: Blueprint) -> None:
         """Find out, without doing it, whether the kernel would take it."""
 
-    def prepare(self, old: Blueprint | None, new: Blueprint | None) -> None:
+    def prepare(self, new: Blueprint | None) -> None:
         """Let both policies judge every packet, the new one's judgement not yet read by anybody."""
 
     def switch(self, new: Blueprint | None) -> None:
@@ -48,7 +48,7 @@ def replace(kernel: Kernel, old: Blueprint | None, new: Blueprint | None) -> Non
     try:
         if new is not None:
             kernel.check(new)
-        kernel.prepare(old, new)
+        kernel.prepare(new)
         kernel.switch(new)
     except EnforcementError:
         if not holds(kernel, new):  # `nft` may have died after the kernel had done what it asked
@@ -57,7 +57,7 @@ def replace(kernel: Kernel, old: Blueprint | None, new: Blueprint | None) -> Non
     try:
         kernel.settle(new)
     except EnforcementError:
-        kernel.prepare(new, old)
+        kernel.prepare(old)
         kernel.switch(old)
         _back_out(kernel, old)
         raise
