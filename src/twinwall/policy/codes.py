@@ -55,6 +55,11 @@ class Code(StrEnum):
     )
     MISSING_KEY = "missing-key", "A key that every policy file has is not there."
     ORDER_DEFAULT = "order-default", "Default actions exist in strict order only, and not every pair of them goes together."
+    EMPTY_ATTACH = "empty-attach", "`attach` is there and says nothing."
+    BAD_INTERFACE = "bad-interface", "Not a name that Linux gives an interface, or an interface that has no place there."
+    NAT_MODE = "nat-mode", "Addresses are translated on a gateway only, and the policy is not attached as one."
+    NAT_CONFLICT = "nat-conflict", "Translations of addresses contradict each other, or one contradicts itself."
+    NOT_BUILT_IN = "not-built-in", "Something that twinwall knows of and does not do."
     # Compiling.
     TOO_MANY_RULES = "too-many-rules", "A stage has more rules, or more different address ranges, than fit into memory."
     # Rendering for the kernel.

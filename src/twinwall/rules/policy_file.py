@@ -16,10 +16,9 @@ from twinwall.policy.codes import Code
 from twinwall.policy.diagnostic import Diagnostic, PolicyError, Severity, Span
 from twinwall.policy.model import (
     Action,
-    Attach,
     Exceptional,
     Flows,
-    Mode,
+    Nat,
     Order,
     Overlap,
     Policy,
@@ -30,11 +29,13 @@ from twinwall.policy.model import (
     Timeout,
     Tracking,
 )
+from twinwall.rules.attach import check_rules, read_attach
 from twinwall.rules.disk import Folder
 from twinwall.rules.document import DocumentError, Node, Scalar, Sequence, read_document
 from twinwall.rules.keyword import Where
 from twinwall.rules.lexer import logical_lines
 from twinwall.rules.located import Located
+from twinwall.rules.nat import read_nat
 from twinwall.rules.order import evaluation_order
 from twinwall.rules.parser import RuleParser
 from twinwall.rules.values import Values
@@ -130,14 +131,19 @@ class _PolicyReader:
         self.parser.variables = Variables(self._variables(top.get("variables")))
         stateless = self._stateless(top["stateless"]) if "stateless" in top else StatelessStage()
         stateful = self._stateful(top["stateful"]) if "stateful" in top else StatefulStage()
+        attach = read_attach(self.values, top["attach"]) if "attach" in top else None
+        interfaces = tuple(self.parser.interfaces)
+        if attach is not None:
+            check_rules(self.values, stateless.rules + stateful.rules, interfaces)
         return Policy(
             stateless=stateless,
             stateful=stateful,
             tracking=self._tracking(top),
-            attach=self._attach(top["attach"]) if "attach" in top else None,
-            interfaces=tuple(self.parser.interfaces),
+            attach=attach,
+            interfaces=interfaces,
             flowbits=tuple(self.parser.flowbits),
             name=self._name(top.get("name")),
+            nat=read_nat(self.values, self.parser.variables, top["nat"], attach) if "nat" in top else Nat(),
         )
 
     def _version(self, top: dict[str, Node], document: Node) -> None:
@@ -234,17 +240,6 @@ class _PolicyReader:
         named = {timeout.value[0]: timeout for timeout in Timeout}
         times = [(named[name], self.values.duration(node)) for name, node in section.items()]
         return tuple((timeout, seconds) for timeout, seconds in times if seconds is not None)
-
-    def _attach(self, node: Node) -> Attach:
-        section = self.values.section(node, "attach")
-        mode = self.values.choice(section["mode"], Mode) if "mode" in section else None
-        sides = {
-            side: tuple(text.text for text in self.values.texts(section[side], "an interface's name"))
-            if side in section
-            else ()
-            for side in ("inside", "outside")
-        }
-        return Attach(mode or Mode.GATEWAY, sides["inside"], sides["outside"])
 
     def _rules(self, section: dict[str, Node], stage: Where) -> list[Rule]:
         rules = self._parse(self._written(section["rules"]), stage, "") if "rules" in section else []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from twinwall.policy.model import Exceptional, Flows, Mode, Order, Overlap, StatefulDefault, Timeout
+from twinwall.policy.model import Exceptional, Flows, InspectionFailure, Mode, Order, Overlap, StatefulDefault, Timeout
 
 
 class Key(NamedTuple):
@@ -46,7 +46,8 @@ KEYS = (
         "how long a connection without packets is remembered, for each of its states",
     ),
     Key("", "tracking", "a mapping", "Linux's", "settings of the connection tracker"),
-    Key("", "attach", "a mapping", "not attached", "where `apply` puts the policy; replay does not look at it"),
+    Key("", "attach", "a mapping", "not attached", "where `apply` puts the policy; of this, replay takes `flows` alone"),
+    Key("", "nat", "a mapping", "none", "which addresses the gateway translates; replay translates none"),
     Key("stateless", "default", FATES, "`forward`", "what happens to a packet that no stateless rule matched"),
     Key("stateless", "fragments", FATES, "the value of `default`", "the same for a fragment"),
     Key("stateless", "other_fragments", FATES, "the value of `fragments`", "the same for fragments of anything but UDP"),
@@ -115,6 +116,38 @@ KEYS = (
     Key("attach", "mode", _words(each.value for each in Mode), "`gateway`", "what the machine is to the traffic"),
     Key("attach", "inside", "an interface's name or a list", "none", "interfaces of the protected side"),
     Key("attach", "outside", "an interface's name or a list", "none", "interfaces of the other side"),
+    Key(
+        "attach",
+        "on_inspection_failure",
+        _words(each.value for each in InspectionFailure),
+        "`drop`",
+        "what becomes of packets that wait for the inspector when it is gone or does not keep up",
+    ),
+    Key("attach", "log_group", "a number, 0 to 65535", "`1776`", "the NFLOG group of what rules report"),
+    Key("attach", "queues", "a number or a range, `1776-1779`", "`1776`", "the NFQUEUE numbers for inspection"),
+    Key(
+        "nat",
+        "masquerade",
+        "an interface's name or a list",
+        "none",
+        "outside interfaces: what leaves through one gets its address as source",
+    ),
+    Key("nat", "source", "a mapping or a list of them", "none", "sources that get an address of your choice"),
+    Key("nat", "forward", "a mapping or a list of them", "none", "ports of the gateway that lead to a machine behind it"),
+    Key("nat.source", "interface", "an interface's name", "required", "the outside interface through which packets leave"),
+    Key("nat.source", "source", "addresses, `$NAME` or a list", "`any`", "whose packets; of the address's IP version"),
+    Key("nat.source", "address", "an address", "required", "the source that they get"),
+    Key("nat.forward", "interface", "an interface's name", "required", "the interface on which connections come in"),
+    Key("nat.forward", "protocol", "`tcp`, `udp`", "required", "whose ports"),
+    Key("nat.forward", "ports", "a port or a range, `8000-8010`", "required", "the ports that connections ask for"),
+    Key(
+        "nat.forward",
+        "to",
+        "`10.20.0.80`, `10.20.0.80:80`, `[2001:db8::1]:80`",
+        "required",
+        "where they go; without a port, to the same port",
+    ),
+    Key("nat.forward", "address", "an address", "the gateway's own", "the address that connections ask for"),
 )
 
 

@@ -20,6 +20,8 @@ DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(ms|s|m|h|d)?", re.ASCII
 UNITS = {"ms": 0.001, None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 LONGEST_TIME = 2**31 - 1
 NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
+Refused = dict[str, tuple[str, str]]
+NOTHING_REFUSED: Refused = {}
 BOOLEANS = {"true": True, "false": False}
 
 
@@ -34,14 +36,20 @@ class Values:
         """Note one error."""
         self.diagnostics.append(Diagnostic(Severity.ERROR, code, message, span, hint))
 
-    def section(self, node: Node, name: str) -> dict[str, Node]:
-        """The entries of a mapping whose keys the schema knows; unknown and repeated keys are reported and left out."""
+    def section(self, node: Node, name: str, refused: Refused = NOTHING_REFUSED) -> dict[str, Node]:
+        """The entries of a mapping whose keys the schema knows; unknown and repeated keys are reported and left out.
+
+        `refused`: keys that stand for what is not built in, each with a message and a hint of its own.
+        """
         if isinstance(node, Scalar) and node.null:
             return {}
         known = names_of(name)
         entries: dict[str, Node] = {}
         for key, value in self.entries(node, f"`{name}`" if name else "the policy"):
             word = key.text.text
+            if word in refused:
+                self.report(Code.NOT_BUILT_IN, refused[word][0], key.span, refused[word][1])
+                continue
             if word not in known:
                 where = f" of `{name}`" if name else ""
                 hint = did_you_mean(word, known) or f"the keys are {', '.join(known)}"

@@ -50,6 +50,17 @@ class Variables:
             self._ports[text] = found
         return found
 
+    def addresses_of(self, parts: tuple[Located, ...]) -> AddressSet | None:
+        """The addresses that a list in the policy file means; None: what is wrong with it is in `diagnostics`."""
+        terms = self._read(parts, ADDRESSES)
+        if terms is None:
+            return None
+        try:
+            return settle(terms, ADDRESSES, 0, len(parts[0].text))
+        except Mistake as mistake:
+            self.diagnostics.append(mistake.at(parts[0]))
+        return None
+
     def check_unused(self) -> None:
         """Read every variable that no rule has used, so that its mistakes are reported too."""
         for name in self.definitions:
