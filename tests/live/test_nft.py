@@ -52,7 +52,7 @@ def test_a_check_changes_nothing(namespace):
 
 @pytest.mark.kernel
 def test_only_our_tables_are_removed(namespace):
-    nft.load(GOOD + "table inet theirs {}\ntable netdev twinwall {}\n")
+    nft.load(GOOD + "table inet theirs {}\ntable netdev twinwall_0 {}\n")
     nft.remove()
     assert nft.present() == ()
     assert "table inet theirs" in namespace.run("nft", "list", "tables")

@@ -29,7 +29,8 @@ class Table(NamedTuple):
 
 TABLES = (
     Table("inet", "twinwall"),
-    Table("netdev", "twinwall"),
+    Table("netdev", "twinwall_0"),
+    Table("netdev", "twinwall_1"),
     Table("inet", "twinwall_queue"),
     Table("ip", "twinwall_queue"),
     Table("ip6", "twinwall_queue"),
@@ -73,9 +74,9 @@ def version() -> tuple[int, int, int]:
 
 def present() -> tuple[Table, ...]:
     """Which of our tables exist."""
-    found = json.loads(_run(["--json", "list", "tables"], "", "list the tables"))["nftables"]
-    there = {(each["table"]["family"], each["table"]["name"]) for each in found if "table" in each}
-    return tuple(table for table in TABLES if table in there)
+    # In JSON, nft reads all sets with their elements before it lists as much as a name.
+    there = set(_run(["list", "tables"], "", "list the tables").splitlines())
+    return tuple(table for table in TABLES if f"table {table.family} {table.name}" in there)
 
 
 def listing(table: Table) -> Listing:
@@ -91,10 +92,10 @@ def listing(table: Table) -> Listing:
 
 def remove(tables: Iterable[Table] = TABLES) -> None:
     """Delete those of `tables` that exist, in one transaction."""
-    tables = tuple(tables)
-    assert set(tables) <= set(TABLES), "only our own tables are touched"
+    chosen = tuple(tables)
+    assert set(chosen) <= set(TABLES), "only our own tables are touched"
     # `add` before `delete`: deleting what does not exist would fail, and looking first would race.
-    load("".join(f"add table {table.family} {table.name}\ndelete table {table.family} {table.name}\n" for table in tables))
+    load("".join(f"add table {table.family} {table.name}\ndelete table {table.family} {table.name}\n" for table in chosen))
 
 
 def _run(arguments: list[str], script: str, action: str) -> str:

@@ -54,7 +54,7 @@ def write_all(wanted: Iterable[tuple[str, str]]) -> dict[str, str]:
 def restore(old: Mapping[str, str]) -> tuple[EnforcementError, ...]:
     """Put old values back, the last one first; what could not be put back is returned, and does not keep the rest from it."""
     failures: list[EnforcementError] = []
-    for name, value in reversed(old.items()):
+    for name, value in reversed(list(old.items())):
         try:
             write(name, value)
         except EnforcementError as error:

@@ -1,9 +1,9 @@
 """The stateless stage in nftables: for interfaces without XDP, and for what a host sends.
 
-In front of the IP layer it is `table netdev twinwall_0` or `_1`, by the slot of the policy's generation (`render.marks`), so that
-while one policy replaces another both can stamp every packet, as the XDP programs do; the inet ruleset reads the slot of its own
-generation alone.  `stateless_table` with `direct=False` stamps what the policy drops and leaves the dropping to the ruleset: so it
-may be loaded beside the policy in force.  With `direct=True` it drops by itself.
+In front of the IP layer it is `table netdev twinwall_0` or `_1`, by the slot of the policy's generation (`render.marks`),
+so that while one policy replaces another both can stamp every packet, as the XDP programs do; the inet ruleset reads the
+slot of its own generation alone.  `stateless_table` with `direct=False` stamps what the policy drops and leaves the
+dropping to the ruleset: so it may be loaded beside the policy in force.  With `direct=True` it drops by itself.
 
 In host mode `output_chains` judge what the machine sends, in `table inet twinwall`, at the same place before tracking.
 """
@@ -16,7 +16,7 @@ from twinwall.path.reason import Reason
 from twinwall.policy.model import Action, Attach, Policy
 from twinwall.render.marks import STAMP_MASK, STAMP_SHIFTS, STAMPS, STATELESS_PASS, Stamp, slot
 from twinwall.render.stateless_rules import ACTIONS, rule_chains
-from twinwall.render.stateless_sound import FIRST, LATER, MALFORMED, WHOLE, Chain, counter, mark, sound_chains
+from twinwall.render.stateless_sound import FIRST, LATER, MALFORMED, WHOLE, Chain, counter, link_rules, mark, sound_chains
 
 PRIORITY = -450  # before fragments are put together, at -400
 STAMP_OF = {Action.PASS: Stamp.PASS, Action.DROP: Stamp.DROP, Action.FORWARD: Stamp.FORWARD}
@@ -53,10 +53,10 @@ def output_chains(policy: Policy, attach: Attach) -> str:
 
 
 def _ingress(attach: Attach) -> Chain:
-    """Nothing falls through `link`; and a policy of `drop` would be in force before the rest of the transaction is."""
+    """Nothing falls through; and a chain policy of `drop` would be in force before the rest of the transaction is."""
     devices = ", ".join(f'"{each}"' for each in attach.interfaces)
     hook = f"type filter hook ingress devices = {{ {devices} }} priority {PRIORITY}; policy accept;"
-    return Chain("ingress", (hook, "goto link"))
+    return Chain("ingress", (hook, *link_rules()))
 
 
 def _says(generation: int, *, direct: bool) -> Iterator[Chain]:
@@ -66,8 +66,7 @@ def _says(generation: int, *, direct: bool) -> Iterator[Chain]:
     for action in ACTIONS:
         stamp = f"meta mark set meta mark & {others:#x} | {STAMP_OF[action] << shift:#x} accept"
         end = "drop" if direct and action is Action.DROP else stamp
-        yield Chain(f"say_{action.value}", (end,))
-        yield _rule_chain(action)
+        yield from _action(action, end)
 
 
 def _output_says() -> Iterator[Chain]:
@@ -78,12 +77,13 @@ def _output_says() -> Iterator[Chain]:
         Action.FORWARD: "meta mark set 0 accept",
     }
     for action in ACTIONS:
-        yield Chain(f"say_{action.value}", (ends[action],))
-        yield _rule_chain(action)
+        yield from _action(action, ends[action])
 
 
-def _rule_chain(action: Action) -> Chain:
-    return Chain(f"rule_{action.value}", (f"counter name {counter(Reason.STATELESS_RULE)} goto say_{action.value}",))
+def _action(action: Action, end: str) -> Iterator[Chain]:
+    """Where a default, and where a rule with this action, ends."""
+    yield Chain(f"say_{action.value}", (end,))
+    yield Chain(f"rule_{action.value}", (f"counter name {counter(Reason.STATELESS_RULE)} {end}",))
 
 
 def _output(attach: Attach) -> Iterator[Chain]:

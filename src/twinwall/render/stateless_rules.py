@@ -1,7 +1,7 @@
 """The stateless stage in nftables, second part: rules, in the order of the policy, one line for each entry and IP version.
 
-`rules4` and `rules6` judge packets that have a transport header, `bare4` and `bare6` those without.  A line ends in the chain of
-its action; behind the last line the defaults decide.
+`rules4` and `rules6` judge packets that have a transport header, `bare4` and `bare6` those without.  A line ends in the
+chain of its action; behind the last line the defaults decide.
 """
 
 from __future__ import annotations
