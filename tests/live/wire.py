@@ -1,4 +1,4 @@
-"""A firewall's namespace and a neighbour's, with an Ethernet cable between them: frames sent by the neighbour come in at `fw0`."""
+"""A firewall and its neighbour, with an Ethernet cable between: frames that the neighbour sends come in at `fw0`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 from tests.compile.generate import make_rule
 from tests.packets import ethernet, ipv4, ipv6, tcp, udp
 from twinwall.compile.stateless import compile_stateless
-from twinwall.path.judge import W_JUDGED, XDP_DROP, XDP_PASS, judge, xdp
+from twinwall.path.judge import W_JUDGED, judge, xdp
 from twinwall.path.layout import LINK_ETHERNET, LINK_RAW, NO_RULE, RECORD, RECORD_BYTES, TCP, UDP
 from twinwall.path.primitives import Pointer, get
 from twinwall.path.reason import Reason
@@ -78,22 +78,17 @@ def test_other_link_types_and_cut_frames():
     assert asked(WEB[:50], wire_length=len(WEB))[0] == (ACTION_DROP, Reason.SNAPPED, NO_RULE)
 
 
-@pytest.mark.parametrize(
-    ("frame", "interface", "action"),
-    [
-        (WEB, 1, XDP_PASS),
-        (WEB, 2, XDP_DROP),
-        (NAMES, 1, XDP_DROP),
-        (OTHER, 1, XDP_PASS),
-        (ARP, 2, XDP_PASS),
-        (WEB[:50], 1, XDP_DROP),
-    ],
-)
-def test_xdp_drops_or_lets_the_stack_have_the_frame(frame, interface, action):
-    """Pass and forward are one to XDP: the stateful stage is the stack's."""
+@pytest.mark.parametrize(("frame", "interface"), [(WEB, 1), (WEB, 2), (NAMES, 1), (OTHER, 1), (ARP, 2), (WEB[:50], 1)])
+def test_xdp_takes_its_bounds_from_the_table_and_leaves_the_outcome(frame, interface):
     memory = bytearray(RECORD_BYTES + 8)
     start = Pointer(frame)
-    bounds = TABLE.header(H_WORDS), TABLE.header(H_STEPS)
-    assert xdp(start, start + len(frame), Pointer(TABLE.words), Pointer(memory), *bounds, interface) == action
-    word = get(Pointer(memory), W_JUDGED)
+    word = xdp(start, start + len(frame), len(frame), interface, Pointer(TABLE.words), Pointer(memory))
     assert (word & 0xFF, word >> 8 & 0xFF, word >> 32) == asked(frame, interface=interface)[0]
+    assert get(Pointer(memory), W_JUDGED) == word
+
+
+def test_xdp_may_see_only_the_beginning_of_a_frame():
+    long = ethernet(ipv4(tcp(1024, 443, 2, bytes(9000)), TCP), 0x0800)
+    start = Pointer(long[:128])
+    word = xdp(start, start + 128, len(long), 1, Pointer(TABLE.words), Pointer(bytearray(RECORD_BYTES + 8)))
+    assert (word & 0xFF, word >> 8 & 0xFF, word >> 32) == (ACTION_PASS, Reason.STATELESS_RULE, 1)

@@ -9,7 +9,7 @@ from tests.live.kernel import ebpf_or_skip
 from tests.packets import frames
 from tests.path.stateless_policy import stage
 from twinwall.compile.stateless import compile_stateless
-from twinwall.path.judge import W_JUDGED, judge, xdp
+from twinwall.path.judge import W_JUDGED, judge
 from twinwall.path.layout import RECORD, RECORD_BYTES, W_SCRATCH
 from twinwall.path.primitives import Pointer
 from twinwall.path.table_layout import H_STEPS, H_WORDS
@@ -17,6 +17,7 @@ from twinwall.targets import native
 
 PACKETS = 1_000_000
 SHARDS = 8
+LOOPBACK = 1  # the interface of a test run
 SCRATCH = slice(8 * W_SCRATCH, 8 * W_SCRATCH + 8)
 
 
@@ -24,8 +25,8 @@ class Native:
     """`judge`, compiled, over one frame at a time."""
 
     def __init__(self, interface):
-        table = compile_stateless(stage())
-        self.words = np.ascontiguousarray(table.words)
+        self.table = compile_stateless(stage())
+        self.words = np.ascontiguousarray(self.table.words)
         self.bounds = int(self.words[H_WORDS]), int(self.words[H_STEPS])
         self.interface = interface
         self._judge = native.load({"judge": judge}).functions["judge"]
@@ -63,22 +64,29 @@ def test_interpreted_and_native_agree(shard):
 
 
 @pytest.mark.kernel
-def test_ebpf_and_native_agree():
-    bpf = ebpf_or_skip()
-    from twinwall.targets.ebpf import compile_program
+@pytest.mark.parametrize(("may_goto", "packets"), [(True, PACKETS), (False, PACKETS // 20)], ids=["may_goto", "compared"])
+def test_ebpf_and_native_agree(may_goto, packets):
+    ebpf_or_skip()
+    from twinwall.live.bpf_programs import XDP, Program
+    from twinwall.live.xdp_control import Control
+    from twinwall.live.xdp_maps import StageMaps
+    from twinwall.targets.ebpf import load_program
 
     compiled = Native(interface=2)
-    words = 1 << (len(compiled.words) - 1).bit_length()
-    program = compile_program(xdp, words, (*compiled.bounds, 2))
+    maps = StageMaps.make(compiled.table)
+    control = Control(maps.control)
     home = os.sched_getaffinity(0)
     cpu = min(home)
     os.sched_setaffinity(0, {cpu})  # a test run happens on the caller's CPU: its value of the per-CPU map is the one to read
     try:
-        with bpf.load_policy(program, compiled.words.tobytes()) as loaded:
-            at = cpu * loaded.records.value_bytes
-            for frame in frames(seed=SHARDS, count=PACKETS):
-                action, _ = loaded.program.run(frame)
-                record = loaded.records.read()[at : at + RECORD_BYTES + 8]
+        control.begin(1, 28, 0, b"")
+        control.know(LOOPBACK, compiled.interface)
+        code = load_program(may_goto=may_goto).for_table(maps.table.value_bytes // 8)
+        with Program.load(XDP, code, maps.to_fill_in()) as program:
+            at = cpu * maps.records.value_bytes
+            for frame in frames(seed=SHARDS, count=packets):
+                action, _ = program.run(frame)
+                record = maps.records.read()[at : at + RECORD_BYTES + 8]
                 expected, expected_record = compiled(frame)
                 judged = int.from_bytes(record[8 * W_JUDGED :], "little")
                 assert judged == expected, frame.hex()
@@ -86,3 +94,5 @@ def test_ebpf_and_native_agree():
                 assert without_scratch(record[:RECORD_BYTES]) == without_scratch(expected_record), frame.hex()
     finally:
         os.sched_setaffinity(0, home)
+        control.close()
+        maps.close()

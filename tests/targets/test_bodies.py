@@ -64,7 +64,9 @@ def test_native_code_reads_and_writes_the_same_bytes():
 NAMES = [name for name in primitives.__all__ if name not in ("Address", "Pointer", "note")]
 
 
-@pytest.mark.parametrize("text", [bodies.native_bodies(), bodies.ebpf_bodies(64)], ids=["native", "eBPF"])
+@pytest.mark.parametrize(
+    "text", [bodies.native_bodies(), bodies.ebpf_bodies(may_goto=True), bodies.ebpf_bodies(may_goto=False)]
+)
 def test_every_primitive_has_a_body_on_both_targets(text):
     module = llvm.parse_assembly(text)
     module.verify()
@@ -72,26 +74,27 @@ def test_every_primitive_has_a_body_on_both_targets(text):
     assert defined == {f"tw_{name}" for name in NAMES}
 
 
+def test_ebpf_masks_every_index_and_the_processor_none():
+    masks = {line.split("%index, ")[1] for line in bodies.ebpf_bodies(may_goto=True).splitlines() if "%bounded = and" in line}
+    assert masks == {f"ptrtoint (ptr @{symbol} to i64)" for symbol in bodies.MASK_SYMBOLS.values()}
+    native = {line.split("%index, ")[1] for line in bodies.native_bodies().splitlines() if "%bounded = and" in line}
+    assert native == {"-1"}
+
+
 @pytest.mark.parametrize("words", [1, 64, 1 << 20])
-def test_ebpf_bounds_every_index_by_the_table_s_size(words):
-    text = bodies.ebpf_bodies(words)
-    masks = {line.split("%index, ")[1] for line in text.splitlines() if "%bounded = and" in line}
-    assert masks == {str(words - 1), str(2 * words - 1), str(4 * words - 1)}
-    assert all(
-        int(mask) < 0
-        for mask in {line.split("%index, ")[1] for line in bodies.native_bodies().splitlines() if "%bounded = and" in line}
-    )
+def test_a_mask_is_the_last_index_of_the_table(words):
+    assert bodies.mask_values(words) == {"tw_mask_at": words - 1, "tw_mask_u32": 2 * words - 1, "tw_mask_u16": 4 * words - 1}
 
 
 @pytest.mark.parametrize("words", [3, 65, (1 << 20) - 1])
 def test_a_size_that_is_no_mask_is_refused(words):
     with pytest.raises(AssertionError, match="bounds the index"):
-        bodies.ebpf_bodies(words)
+        bodies.mask_values(words)
 
 
 def ebpf_arithmetic() -> str:
     """eBPF's `trailing_zeros`, which is plain arithmetic, as a program of the processor."""
-    text = bodies.ebpf_bodies(64)
+    text = bodies.ebpf_bodies(may_goto=True)
     start = text.index("define i64 @tw_trailing_zeros")
     return text[start : text.index("}", start) + 1]
 

@@ -72,7 +72,7 @@ class Map(Descriptor):
     def _call(self, command: int, key: int, value: ctypes.Array[ctypes.c_char] | None, action: str) -> None:
         place = ctypes.c_uint32(key)
         address = ctypes.addressof(value) if value is not None else 0
-        bpf(command, struct.pack("<IIQQQ", self.number, 0, ctypes.addressof(place), address, 0), action)
+        bpf(command, struct.pack("<iIQQQ", self.number, 0, ctypes.addressof(place), address, 0), action)
 
     def update(self, value: bytes, index: int = 0) -> None:
         """Write one value."""

@@ -20,8 +20,10 @@ from twinwall.targets.elf import Place, ProgramCode
 
 MARK = 0x7A11  # no helper has this number
 SLOT = struct.Struct("<BBhi")
-CALL, EXIT, GOTO, MAY_GOTO = 0x85, 0x95, 0x05, 0xE5
+CALL, EXIT, GOTO, LONG_GOTO, MAY_GOTO = 0x85, 0x95, 0x05, 0x06, 0xE5
 JUMP_CLASSES = (0x05, 0x06)  # of 64 and of 32 bits
+READING_CLASSES, ARITHMETIC_CLASSES, FROM_REGISTER = (0x01, 0x03), (0x04, 0x07), 0x08
+SECOND_HALF = 0x00  # of a 16-byte load
 IF_ZERO, UNLESS_ZERO = (0x15, 0x16), (0x55, 0x56)
 
 
@@ -45,7 +47,7 @@ def _jumps(slots: list[bytes]) -> Iterator[tuple[int, int]]:
     for at, slot in enumerate(slots):
         code, _, offset, immediate = SLOT.unpack(slot)
         if code & 7 in JUMP_CLASSES and code not in (CALL, EXIT):
-            yield at, at + 1 + (immediate if code == GOTO | 1 else offset)
+            yield at, at + 1 + (immediate if code == LONG_GOTO else offset)
 
 
 def _answer(slots: list[bytes], at: int) -> int:
@@ -54,9 +56,17 @@ def _answer(slots: list[bytes], at: int) -> int:
         code, registers, _, immediate = SLOT.unpack(slots[place])
         if code in IF_ZERO + UNLESS_ZERO and registers == 0 and immediate == 0:
             return place
-        if code & 7 in JUMP_CLASSES or registers & 15 == 0 or (registers >> 4 == 0 and code & 8):
+        if code & 7 in JUMP_CLASSES or _touches_answer(code, registers):
             break
     raise TypeError(f"the answer to the loop's question at instruction {at} is not tested at once")
+
+
+def _touches_answer(code: int, registers: int) -> bool:
+    """Whether an instruction that is no jump reads or writes register 0."""
+    if code == SECOND_HALF:
+        return False
+    reads_source = code & 7 in READING_CLASSES or (code & 7 in ARITHMETIC_CLASSES and code & FROM_REGISTER)
+    return registers & 15 == 0 or bool(reads_source and registers >> 4 == 0)
 
 
 def _replacement(jump: bytes) -> list[bytes]:
