@@ -77,6 +77,8 @@ SYSCTLS = {
     "net.ipv4.icmp_msgs_burst": 10_000_000,
     "net.ipv6.icmp.ratelimit": 0,
     "net.ipv6.auto_flowlabels": 0,
+    # Pieces of a datagram may stand far from each other.
+    "net.ipv4.ipfrag_max_dist": 0,
 }
 LATE_SYSCTLS = {
     "net.ipv4.conf.in0.rp_filter": 0,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.fidelity.enforced import WAYS, read_policy
-from tests.fidelity.policies import parts_of
 from tests.fidelity.replayed import replay_trial
 from tests.fidelity.trial import Trial
 from tests.fidelity.vectors import FOLDER, Vector, printed, read, vectors
@@ -27,7 +26,7 @@ def test_kernel(vector: Vector, way):
     reason = why_unavailable()
     if reason:
         pytest.skip(reason)
-    outcome = Trial(parts_of(vector.policy), vector.sent, way).run()
+    outcome = Trial(vector.policy, vector.sent, way).run()
     assert not outcome.differences, f"this vector catches: {vector.catches}"
 
 

@@ -39,7 +39,7 @@ class Outcome:
 class Trial:
     """A policy, packets, and how the stateless stage runs."""
 
-    text: PolicyText
+    text: PolicyText | str
     sent: Sequence[Sent]
     way: StatelessWay
     checksums: bool = False

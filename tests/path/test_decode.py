@@ -35,6 +35,7 @@ from twinwall.path.reason import Reason
 from twinwall.path.trace import TraceEvent
 
 V4, V6 = 0x0800, 0x86DD
+SHORT = Reason.TRUNCATED_TRANSPORT
 NOTHING = 253  # a protocol without a header that is read
 SOURCE4, DESTINATION4 = bytes([192, 0, 2, 1]), bytes([198, 51, 100, 254])
 SOURCE6, DESTINATION6 = bytes.fromhex("20010db8aaaa00010203040506070809"), bytes.fromhex("20010db8bbbb0002fffefdfcfbfaf9f8")
@@ -230,6 +231,13 @@ def test_what_the_first_piece_lacks_may_come_with_the_next(piece):
     found = decoded(ipv4(piece, TCP, frag=FRAG_MORE))
     assert (found.reason, found["marks"]) == (0, MARK_IP | MARK_FRAGMENT)
     assert decoded(ipv4(piece, TCP)).reason != 0
+
+
+@pytest.mark.parametrize(("size", "reason"), [(0, SHORT), (8, SHORT), (19, SHORT), (20, 0), (24, 0)])
+def test_an_ipv6_first_piece_must_have_the_transport_header(size, reason):
+    """RFC 8200 section 4.5: all headers up to the upper layer's, of which Linux asks the fixed part."""
+    options = SEGMENT[:12] + b"\x60" + SEGMENT[13:20] + bytes(4)
+    assert decoded(ipv6(fragment_header(TCP, 0, 1) + options[:size], 44)).reason == reason
 
 
 @pytest.mark.parametrize(("offset", "size", "reason"), [(0x1FFF, 7, 0), (0x1FFF, 8, Reason.BAD_FRAGMENT), (0x1FFE, 15, 0)])

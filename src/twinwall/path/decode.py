@@ -172,8 +172,8 @@ def network(packet: Address, end: Address, ethertype: int, at: int, wire_length:
     if fragment & FRAG_MORE:
         put(record, W_STATUS, MARK_FRAGMENT << 8)
     reason = transport(packet, end, offset, protocol, length, record)
-    if fragment & FRAG_MORE:
-        return 0  # what the first piece lacks may come with the next
+    if fragment & FRAG_MORE and (ethertype == ETHERTYPE_IPV4 or reason != Reason.TRUNCATED_TRANSPORT):
+        return 0  # what the first piece lacks may come with the next; not in IPv6 (RFC 8200 section 4.5)
     return reason
 
 
