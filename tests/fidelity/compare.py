@@ -13,12 +13,14 @@ from tests.fidelity.replayed import Answer
 from tests.fidelity.witness import Name, Story, name_of
 from twinwall.compile.stateful import ALERT_LIMIT
 from twinwall.path.reason import StageName
+from twinwall.policy.model import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tests.fidelity.replayed import Replayed
     from tests.fidelity.traffic import Sent
+    from twinwall.policy.model import Policy
 
 NOT_SEEN = Answer("drop", "", "", None)
 LOST_PIECES = frozenset({"fragment_incomplete", "fragment_overlap", "fragment_limit", "fragment_duplicate"})
@@ -51,6 +53,16 @@ def _packets(sent: Sequence[Sent], replayed: Replayed, seen: Story) -> Iterator[
             yield from _one(index, each, visible(replayed, index), name, seen)
     for name, indices in datagrams.items():
         yield from _datagram(indices, sent, replayed, name, seen)
+
+
+def compare_counts(policy: Policy, hits: Sequence[int], counted: Sequence[int]) -> list[Difference]:
+    """The stateless rules that decided, by how often: what replay says of each packet, the program's counters confirm in sum."""
+    # Of a packet that a rule forwards, replay's decision is the stateful stage's: it names no stateless rule.
+    return [
+        Difference(-1, f"stateless rule {place}: {said} hits", f"{done} hits")
+        for place, (rule, said, done) in enumerate(zip(policy.stateless.rules, hits, counted, strict=True))
+        if said != done and rule.action is not Action.FORWARD
+    ]
 
 
 def visible(replayed: Replayed, index: int) -> Answer:

@@ -9,16 +9,19 @@ import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from twinwall.render.ruleset import QueueWay, RenderOptions, StatelessWay, render_ruleset
-
-from tests.fidelity.gateway import GROUP
+from tests.fidelity.gateway import GROUP, IN, OUT
+from twinwall.compile.policy import compile_policy
 from twinwall.live import nft, sysctl
 from twinwall.live.error import EnforcementError
+from twinwall.live.xdp import XdpStage
 from twinwall.policy.diagnostic import PolicyError
+from twinwall.render.ruleset import QueueWay, RenderOptions, StatelessWay, render_ruleset
 from twinwall.render.sysctls import render_sysctls
 from twinwall.rules.policy_file import read_policy_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.fidelity.gateway import Gateway
     from tests.fidelity.policies import PolicyText
     from twinwall.policy.model import Policy
@@ -57,11 +60,21 @@ def expressible(text: PolicyText, way: StatelessWay) -> tuple[PolicyText, Counte
             return text, refused
 
 
-def put_in_force(gateway: Gateway, policy: Policy, way: StatelessWay) -> None:
-    """The first policy of a fresh gateway."""
+@contextlib.contextmanager
+def in_force(gateway: Gateway, policy: Policy, way: StatelessWay) -> Iterator[XdpStage | None]:
+    """The first policy of a fresh gateway; gives the stage in XDP, if that is the way."""
     ruleset = render_ruleset(policy, options(way))
-    with gateway.router.entered():
-        for setting in render_sysctls(policy):
-            with contextlib.nullcontext() if setting.required else contextlib.suppress(EnforcementError):
-                sysctl.write(setting.name, setting.value)
-        nft.load(ruleset.text)
+    with contextlib.ExitStack() as stack:
+        stage = None
+        with gateway.router.entered():
+            for setting in render_sysctls(policy):
+                with contextlib.nullcontext() if setting.required else contextlib.suppress(EnforcementError):
+                    sysctl.write(setting.name, setting.value)
+            if way is StatelessWay.XDP:
+                stage = stack.enter_context(XdpStage.load(compile_policy(policy), policy, 1))
+                for link in (IN, OUT):
+                    stage.attach(link)
+            nft.load(ruleset.text)
+        if stage is not None:
+            gateway.no_gro()
+        yield stage

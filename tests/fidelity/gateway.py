@@ -175,6 +175,11 @@ class Gateway:
         lines = (f"echo {value} > /proc/sys/{name.replace('.', '/')}" for name, value in values.items())
         self.router.run("sh", "-ec", "\n".join(lines))
 
+    def no_gro(self) -> None:
+        """Keep segments apart: a veth with an XDP program begins to put those that wait together into one."""
+        for link in (IN, OUT):
+            self.router.run("ethtool", "-K", link, "gro", "off")
+
     def send(self, frames: Sequence[tuple[str, bytes]]) -> tuple[list[LoggedPacket], dict[str, list[bytes]]]:
         """Send (link, frame) in order; every NFLOG message, and the frames that came out by the link they left through."""
         with one_processor():

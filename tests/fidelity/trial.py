@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.fidelity.compare import Difference, compare
-from tests.fidelity.enforced import WAYS, expressible, put_in_force, read_policy
+from tests.fidelity.compare import Difference, compare, compare_counts
+from tests.fidelity.enforced import WAYS, expressible, in_force, read_policy
 from tests.fidelity.gateway import Gateway, ethernet
 from tests.fidelity.policies import PolicyText, policy
 from tests.fidelity.replayed import replay_trial
@@ -50,11 +50,12 @@ class Trial:
         replayed = replay_trial(chosen, self.sent, checksums=self.checksums)
         again = 0
         while True:
-            with Gateway() as gateway:
-                put_in_force(gateway, chosen, self.way)
+            with Gateway() as gateway, in_force(gateway, chosen, self.way) as stage:
                 messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in self.sent])
+                counted = None if stage is None else [count.packets for count in stage.counters().rules]
             try:
                 differences = compare(self.sent, replayed, story(messages, frames))
+                differences += [] if counted is None else compare_counts(chosen, replayed.stateless_hits, counted)
                 break
             except OutOfOrderError:
                 again += 1
