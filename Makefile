@@ -8,7 +8,7 @@ EXAMPLE ?= office
 FUZZ_SECONDS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format coverage bench fuzz docs traffic lock clean
+.PHONY: help run test check format coverage bench fuzz fidelity docs traffic lock clean
 
 help: ## what can be made
 	@awk -F ': .*## ' '/^[a-z]+: .*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ bench: ## measure speed and memory beside the peers and write docs/performance.m
 fuzz: ## a short run of every fuzz target
 	@$(PYTHON) tools/environment.py fuzz
 	@set -e; for target in fuzz/fuzz_*.py; do echo "$$target"; $(BIN)/python "$$target" -max_total_time=$(FUZZ_SECONDS) -verbosity=0; done
+
+fidelity: ## hold replay against the kernel: a million packets under 220 policies (root, some minutes)
+	@$(PYTHON) tools/environment.py dev
+	@$(BIN)/python -m tests.fidelity.run
 
 docs: ## write the generated pages of docs/ anew
 	@$(PYTHON) tools/environment.py dev

@@ -15,7 +15,8 @@ from twinwall.live import nft, sysctl
 from twinwall.live.error import EnforcementError
 from twinwall.live.xdp import XdpStage
 from twinwall.policy.diagnostic import PolicyError
-from twinwall.render.ruleset import QueueWay, RenderOptions, StatelessWay, render_ruleset
+from twinwall.render.options import QueueWay, RenderOptions, StatelessWay
+from twinwall.render.ruleset import render_ruleset
 from twinwall.render.sysctls import render_sysctls
 from twinwall.rules.policy_file import read_policy_text
 

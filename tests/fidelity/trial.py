@@ -18,7 +18,7 @@ from tests.fidelity.witness import OutOfOrderError, story
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from twinwall.render.ruleset import StatelessWay
+    from twinwall.render.options import StatelessWay
 
 ATTEMPTS = 3  # where the kernel did not keep the order of packets, the trial is made again
 

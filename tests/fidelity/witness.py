@@ -93,7 +93,7 @@ def note(seen: Seen, message: LoggedPacket) -> None:
     """What one message of the ruleset says about its packet."""
     rule = (message.mark & RULE_NUMBER) - 1
     if message.prefix.startswith(VERDICT):
-        seen.reason, seen.rule = message.prefix.removeprefix(VERDICT), None if rule < 0 else rule
+        seen.reason, seen.rule = message.prefix.removeprefix(VERDICT).lower(), None if rule < 0 else rule
     elif message.prefix.startswith(REPORT):
         seen.alerts.append(rule)
     else:
