@@ -44,7 +44,7 @@ class Changing:
     def refresh(self):
         return False
 
-    def agreed(self, number):
+    def rule(self, number, generation=0):
         return self.book.rule(number)
 
 

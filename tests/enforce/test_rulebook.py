@@ -72,11 +72,14 @@ def test_a_sid_has_the_numbers_of_all_its_rules():
     assert book.numbers(7) == frozenset()
 
 
-def test_a_number_of_another_generation_is_unknown():
-    book = RuleBook.of(Source(Kind.RULES, (("r.rules", PASS_WEB),)).policy(), generation=3)
-    assert book.rule(1, 3).sid == 1
-    assert book.rule(1, 4) is None
-    assert book.rule(1).sid == 1
+def test_a_generation_names_the_policy_also_when_it_has_gone(folder):
+    folder.apply(PASS_WEB)
+    rules = RulesInForce(folder.state)
+    folder.apply(DROP_DNS)
+    rules.refresh()
+    assert rules.rule(1, 1).sid == 1
+    assert rules.rule(1, 2).sid == 2
+    assert rules.rule(1, 3) is None
 
 
 def test_without_a_policy_in_force_there_are_no_rules(folder):
@@ -104,12 +107,12 @@ def test_a_policy_that_is_put_in_force_is_noticed(folder):
 def test_while_a_policy_comes_only_what_both_say_is_certain(folder):
     folder.apply(PASS_WEB + DROP_DNS)
     rules = RulesInForce(folder.state)
-    assert rules.agreed(1).sid == 1
+    assert rules.rule(1).sid == 1
     folder.begin(DROP_WEB + DROP_DNS)
     rules.refresh()
-    assert rules.agreed(1) is None  # the same sid, but it says something else
-    assert rules.agreed(2).sid == 2
-    assert rules.agreed(3) is None
+    assert rules.rule(1) is None  # the same sid, but it says something else
+    assert rules.rule(2).sid == 2
+    assert rules.rule(3) is None
 
 
 def test_a_policy_that_has_gone_counts_as_long_as_its_packets_may_be_under_way(folder):
@@ -122,9 +125,9 @@ def test_a_policy_that_has_gone_counts_as_long_as_its_packets_may_be_under_way(f
     folder.state.set_pending(None)
     rules.refresh()
     assert sids(rules) == [2]
-    assert rules.agreed(1) is None
+    assert rules.rule(1) is None
     clock.now = LINGER + 1
-    assert rules.agreed(1).sid == 2
+    assert rules.rule(1).sid == 2
 
 
 def test_the_same_policy_again_leaves_everything_certain(folder):
@@ -133,10 +136,10 @@ def test_the_same_policy_again_leaves_everything_certain(folder):
     folder.apply(PASS_WEB)
     assert rules.refresh()
     assert rules.book.generation == 2
-    assert rules.agreed(1).sid == 1
+    assert rules.rule(1).sid == 1
 
 
 def test_rules_that_somebody_named_stay():
     rules = FixedRules(RuleBook.of(Source(Kind.RULES, (("r.rules", PASS_WEB),)).policy()))
     assert not rules.refresh()
-    assert rules.agreed(1).sid == 1
+    assert rules.rule(1).sid == 1

@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     OUTPUT = 4, "an output could not be written; nothing half-written was left"
     KERNEL = 5, "the kernel or this machine refused; nothing was changed"
     DIFFERENT = 6, "lab: replay and the kernel disagree about some packets"
+    CHANGES = 6, "`plan`: applying the policy would change something"
     INTERRUPTED = 130, "interrupted (Ctrl-C); what was decided until then was reported"
 
     meaning: str
@@ -87,6 +88,7 @@ FAMILIES = {
     ("twinwall.events.sink", "OutputError"): ExitCode.OUTPUT,
     ("twinwall.engine.spoken_error", "SpokenError"): ExitCode.USAGE,
     ("twinwall.live.error", "EnforcementError"): ExitCode.KERNEL,
+    ("twinwall.live.connection_filter", "FilterError"): ExitCode.USAGE,
 }
 
 

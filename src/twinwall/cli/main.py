@@ -18,6 +18,8 @@ COMMANDS = {
     "explain": "say what a policy does to a packet given in words, step by step",
     "check": "read a policy and report every mistake in it",
     "lab": "let real programs talk through a stateless, a stateful and your policy, in namespaces",
+    "connections": "list, filter, watch and end the kernel's connections",
+    "log": "print what rules report and which connections end, as EVE lines",
     "inspect": "decide the packets that `inspect` rules hand over",
     "completion": "print the shell's completion script",
 }

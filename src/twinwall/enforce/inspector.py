@@ -44,7 +44,7 @@ class HeaderInspector:
 
     def judge(self, packet: bytes, word: int) -> Opinion | None:  # noqa: ARG002 - it looks at nothing but the rule
         """The rule's own action; None where it is not certain which rule that is."""
-        rule = self._rules.agreed(word & RULE_NUMBER)
+        rule = self._rules.rule(word & RULE_NUMBER)
         action = None if rule is None or not rule.inspect else RULE_ACTIONS.get(rule.action)
         return None if action is None else Opinion(action, scope_flow=True)
 

@@ -1,8 +1,8 @@
 """From the numbers in marks back to rules: those of a policy's file, or those of the policy that is in force.
 
 A number is a place in `CompiledPolicy.stateful.rules` plus one (render.marks).  It means something only together with the
-policy that was in force when it was written.  A connection mark names that policy's generation; a packet mark does not, so
-while one policy replaces another a packet's rule is known only where both agree (`agreed`).
+policy that was in force when it was written.  Connection marks and log prefixes name that policy's generation; a packet's mark
+does not, so while one policy replaces another a packet's rule is known only where both agree.
 """
 
 from __future__ import annotations
@@ -38,10 +38,8 @@ class RuleBook:
         defaults = tuple(each.rule for each in default_rules(policy.stateful.default))
         return cls(policy.stateful.rules + defaults, policy.attach, generation, digest)
 
-    def rule(self, number: int, generation: int = 0) -> Rule | None:
-        """The rule with this number; None if there is none, or if the number is another policy's."""
-        if generation and self.generation and generation != self.generation:
-            return None
+    def rule(self, number: int) -> Rule | None:
+        """The rule with this number, if there is one."""
         return self.rules[number - 1] if 0 < number <= len(self.rules) else None
 
     def numbers(self, sid: int) -> frozenset[int]:
@@ -69,8 +67,11 @@ class Rules(Protocol):
     def refresh(self) -> bool:
         """Look again; whether another policy is in force now.  Raises `EnforcementError`."""
 
-    def agreed(self, number: int) -> Rule | None:
-        """The rule that a packet's mark speaks of; None if there is none, or if it may be another policy's."""
+    def rule(self, number: int, generation: int = 0) -> Rule | None:
+        """The rule with this number in the policy of that generation; None if either is not known.
+
+        Generation 0 stands for "it was not said": None, if it may be one of several policies and they do not agree.
+        """
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class FixedRules:
         """They do not change."""
         return False
 
-    def agreed(self, number: int) -> Rule | None:
+    def rule(self, number: int, generation: int = 0) -> Rule | None:  # noqa: ARG002 - whoever names a policy means this one
         """The rule with this number."""
         return self.book.rule(number)
 
@@ -120,13 +121,15 @@ class RulesInForce:
         self._gone = (self._clock() + LINGER, before)
         return True
 
-    def agreed(self, number: int) -> Rule | None:
-        """The rule that a packet's mark speaks of, if every policy that may have written it means the same by it."""
+    def rule(self, number: int, generation: int = 0) -> Rule | None:
+        """The rule that a mark speaks of; without a generation, if every policy that may have written it means the same."""
         books = [self.book]
         if self._coming is not None:
             books.append(self._coming)
-        if self._gone is not None and self._clock() < self._gone[0]:
+        if self._gone is not None and (generation or self._clock() < self._gone[0]):
             books.append(self._gone[1])
+        if generation:
+            return next((book.rule(number) for book in books if book.generation == generation), None)
         rules = [book.rule(number) for book in books]
         return rules[0] if all(_same(rule, rules[0]) for rule in rules[1:]) else None
 

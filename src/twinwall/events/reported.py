@@ -1,0 +1,141 @@
+"""EVE `alert` and `drop` of packets that the kernel reports while it enforces.
+
+They are the records of a replay, made by the same code, less what the kernel does not tell: a packet's place in a capture
+(`pcap_cnt`), and the direction and the counters of its flow at that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from twinwall.conntrack.entry import ENTRY
+from twinwall.engine.batch import DecisionBatch, RuleBook
+from twinwall.events.alert import alert_records
+from twinwall.events.drop import drop_records
+from twinwall.events.known_flow import WITH_IDENTIFIER, flow_id
+from twinwall.events.packet import JsonObject
+from twinwall.path.decode import decode
+from twinwall.path.layout import ALERT, DECISION, FRAME, LINK_RAW, MARK_PORTS, NO_RULE, RECORD, RECORD_WORDS
+from twinwall.path.primitives import Pointer
+from twinwall.path.reason import Direction, Reason, StageName, Verdict
+from twinwall.policy.diagnostic import Span
+from twinwall.policy.model import Action, Rule
+from twinwall.policy.sets import ANY_ADDRESS, ANY_PORT
+from twinwall.render.marks import ACTION_MASK, ACTION_SHIFT, RULE_NUMBER, RuleAction
+
+VERDICTS: dict[int, Verdict] = {RuleAction.DROP: Verdict.DROP, RuleAction.REJECT: Verdict.REJECT}
+ACTIONS: dict[int, Action] = {RuleAction.PASS: Action.PASS, RuleAction.DROP: Action.DROP, RuleAction.REJECT: Action.REJECT}
+
+RuleOf = Callable[[int, int], Rule | None]  # number and generation → the rule
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A packet that a rule reports.  `packet` begins with its IP header; `word` is its mark: number and action of the rule."""
+
+    packet: bytes
+    word: int
+    timestamp: int  # nanoseconds since 1970
+    interface: str = ""  # that it came in by
+    generation: int = 0  # of the policy that reports it; 0: not known
+
+    @property
+    def action(self) -> int:
+        """What the rule says (render.marks.RuleAction)."""
+        return (self.word & ACTION_MASK) >> ACTION_SHIFT
+
+
+def report_records(reports: Sequence[Report], rule_of: RuleOf) -> list[JsonObject]:
+    """The records of reported packets, in their order: an alert, and of a packet that its rule stops, a drop behind it.
+
+    A rule that is not known any more appears by its number.
+    """
+    if not reports:
+        return []
+    batch = _batch(reports, [_rule(report, rule_of) for report in reports])
+    drops = {record["pcap_cnt"]: record for record in drop_records(batch)}
+    records: list[JsonObject] = []
+    for report, alert in zip(reports, alert_records(batch), strict=True):
+        place = alert["pcap_cnt"]
+        if report.action in (RuleAction.ALERT, RuleAction.INSPECT):
+            del alert["verdict"]  # other rules, or the inspector, decide
+        records += [_told(record, report) for record in (alert, drops.get(place)) if record is not None]
+    return records
+
+
+def _told(record: JsonObject, report: Report) -> JsonObject:
+    """The record without its place in a capture, with the interface where Suricata has it: behind the flow's identifier."""
+    front = {name: record[name] for name in ("timestamp", "flow_id") if name in record}
+    interface = {"in_iface": report.interface} if report.interface else {}
+    rest = {name: value for name, value in record.items() if name not in front and name != "pcap_cnt"}
+    return front | interface | rest
+
+
+def _rule(report: Report, rule_of: RuleOf) -> Rule:
+    number = report.word & RULE_NUMBER
+    rule = rule_of(number, report.generation)
+    if rule is not None:
+        return rule
+    message = f"rule number {number} of a policy that is not known here"
+    return replace(UNKNOWN, action=ACTIONS.get(report.action, Action.ALERT), message=message)
+
+
+UNKNOWN = Rule(Action.ALERT, None, ANY_ADDRESS, ANY_PORT, ANY_ADDRESS, ANY_PORT, sid=0, span=Span("", 1, 1), text="")
+
+
+def _batch(reports: Sequence[Report], rules: Sequence[Rule]) -> DecisionBatch:
+    """The reports as a batch in which each packet is decided by its rule."""
+    count = len(reports)
+    buffer = np.frombuffer(b"".join(report.packet for report in reports) or b"\0", np.uint8)
+    frames, records = np.zeros(count, FRAME), np.zeros(count, RECORD)
+    decisions, alerts = np.zeros(count, DECISION), np.zeros(count, ALERT)
+    places = range(count)
+    offset = 0
+    for place, report in enumerate(reports):
+        size = len(report.packet)
+        frames[place] = (offset, report.timestamp, size, claimed_length(report.packet), LINK_RAW, 0, 0, 0)
+        records[place] = decoded(report.packet)
+        offset += size
+    decisions["packet"] = alerts["packet"] = np.arange(1, count + 1)
+    decisions["timestamp"] = frames["timestamp"]
+    decisions["flow_id"] = [_flow_id_of(record) for record in records]
+    decisions["rule"] = [NO_RULE if report.action == RuleAction.ALERT else place for place, report in enumerate(reports)]
+    decisions["verdict"] = [VERDICTS.get(report.action, Verdict.PASS) for report in reports]
+    decisions["stage"], decisions["reason"] = StageName.STATEFUL, Reason.RULE
+    decisions["direction"] = Direction.NONE
+    alerts["rule"] = places
+    alerts["blocked"] = decisions["verdict"] != Verdict.PASS
+    return DecisionBatch(decisions, records, frames, ((0, buffer),), alerts, np.zeros(0, ENTRY), RuleBook(stateful=rules))
+
+
+def claimed_length(packet: bytes) -> int:
+    """How long an IP packet says it is; at least as long as what is there of it."""
+    if len(packet) < 6:
+        return len(packet)
+    claimed = int.from_bytes(packet[2:4]) if packet[0] >> 4 == 4 else 40 + int.from_bytes(packet[4:6])
+    return max(claimed, len(packet))
+
+
+def decoded(packet: bytes) -> np.void:
+    """The RECORD of an IP packet of which the end may be missing."""
+    words = np.zeros(RECORD_WORDS, np.uint64)
+    start = Pointer(np.frombuffer(packet or b"\0", np.uint8).data, 0)
+    record = Pointer(words.view(np.uint8).data, 0)
+    decode(start, start + len(packet), LINK_RAW, claimed_length(packet), record)
+    row: np.void = words.view(RECORD)[0]
+    return row
+
+
+def _flow_id_of(record: np.void) -> int:
+    names = ("version", "proto", "src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "marks", "icmp_type", "icmp_id")
+    version, proto, src_hi, src_lo, dst_hi, dst_lo, sport, dport, marks, kind, ident = (int(record[name]) for name in names)
+    if not version:
+        return 0
+    if proto in WITH_IDENTIFIER:
+        sport = dport = ident if kind in WITH_IDENTIFIER[proto] else 0
+    elif not marks & MARK_PORTS:
+        sport = dport = 0
+    return flow_id(proto, (src_hi, src_lo, sport), (dst_hi, dst_lo, dport))
