@@ -19,14 +19,12 @@ BPF_FS_MAGIC = 0xCAFE4A11
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def pin_folder(folder: Path = FOLDER) -> Path:
+def pin_folder() -> Path:
     """The BPF file system's folder; it is mounted if it is not.  Raises `EnforcementError`."""
-    if _magic(folder) == BPF_FS_MAGIC:
-        return folder
-    if _libc.mount(b"bpf", os.fsencode(folder), b"bpf", 0, b"mode=0700") != 0:
-        cause = f"there is none at {folder}, and mounting one fails: {os.strerror(ctypes.get_errno())}"
-        raise EnforcementError("find a BPF file system", cause, f"mount one: `mount -t bpf bpf {folder}`")
-    return folder
+    if _magic(FOLDER) != BPF_FS_MAGIC and _libc.mount(b"bpf", os.fsencode(FOLDER), b"bpf", 0, b"mode=0700") != 0:
+        cause = f"there is none at {FOLDER}, and mounting one fails: {os.strerror(ctypes.get_errno())}"
+        raise EnforcementError("find a BPF file system", cause, f"mount one: `mount -t bpf bpf {FOLDER}`")
+    return FOLDER
 
 
 def _magic(folder: Path) -> int:

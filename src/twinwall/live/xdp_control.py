@@ -48,9 +48,10 @@ class Control:
         self._words = (ctypes.c_uint64 * CONTROL_WORDS).from_buffer(self._memory)
 
     def close(self) -> None:
-        """Give the memory back."""
-        del self._words
-        self._memory.close()
+        """Give the memory back; a second time, nothing."""
+        if not self._memory.closed:
+            del self._words
+            self._memory.close()
 
     def begin(self, generation: int, shift: int, seal: int, digest: bytes) -> None:
         """Write what stays."""
