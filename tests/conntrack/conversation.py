@@ -9,6 +9,9 @@
 
 A line is: sender (c: the client, who sends first; s: the server), TCP flags, sequence number, acknowledgement (- for none), any
 of size= window= options=, the label, and optionally the entry after it: state, seconds, ASSURED or UNREPLIED; or `no entry`.
+
+The vectors of flows (`Flows.LINUX`) also say which packets the policy drops (drop=1), and behind the label, `established` where
+rules are told that the flow is.
 """
 
 from __future__ import annotations
@@ -20,10 +23,12 @@ from typing import NamedTuple
 from tests.conntrack.segments import SACK_PERMITTED, WSCALE_7, Pair
 
 FOLDER = Path(__file__).parents[2] / "vectors" / "conntrack"
+FLOWS = FOLDER.parent / "flows"
 OPTIONS = {"wscale": WSCALE_7, "sack": SACK_PERMITTED}
 LABEL = r"(?P<label>(?:NEW|ESTABLISHED|RELATED|INVALID)(?: original| reply)?)"
 STEP = re.compile(
-    rf"^(?P<who>[cs]) (?P<flags>[A-Z]+|none) (?P<seq>\d+) (?P<ack>\d+|-)(?P<more>( \w+=\S+)*)\s+{LABEL}\s*(?P<entry>.*)$"
+    r"^(?P<who>[cs]) (?P<flags>[A-Z]+|none) (?P<seq>\d+) (?P<ack>\d+|-)(?P<more>( \w+=\S+)*)"
+    rf"\s+{LABEL}(?P<established> established)?\s*(?P<entry>.*)$"
 )
 ENTRY = re.compile(r"^(?P<state>[A-Z_0-9]+) (?P<seconds>\d+)(?: (?P<flag>ASSURED|UNREPLIED))?$")
 NO_ENTRY = "no entry"
@@ -44,6 +49,8 @@ class Step(NamedTuple):
     packet: bytes
     label: str
     entry: Listing | str | None
+    dropped: bool
+    established: bool
 
 
 class Conversation(NamedTuple):
@@ -78,6 +85,7 @@ def parse_step(number: int, line: str, pair: Pair) -> Step:
     assert match, f"line {number}: {line}"
     more = dict(item.split("=") for item in match["more"].split())
     options = b"".join(OPTIONS[name] for name in more.pop("options", "").split("+") if name)
+    dropped, established = bool(int(more.pop("drop", "0"))), bool(match["established"])
     numbers = {name: int(value) for name, value in more.items()}
     flags = "" if match["flags"] == "none" else match["flags"]
     ack = 0 if match["ack"] == "-" else int(match["ack"])
@@ -85,12 +93,13 @@ def parse_step(number: int, line: str, pair: Pair) -> Step:
     packet = sender.tcp(flags, int(match["seq"]), ack, options=options, **numbers)
     entry = match["entry"].strip()
     if not entry or entry == NO_ENTRY:
-        return Step(number, packet, match["label"], entry or None)
+        return Step(number, packet, match["label"], entry or None, dropped, established)
     listing = ENTRY.match(entry)
     assert listing, f"line {number}: {line}"
-    return Step(number, packet, match["label"], Listing(listing["state"], int(listing["seconds"]), listing["flag"] or ""))
+    left = Listing(listing["state"], int(listing["seconds"]), listing["flag"] or "")
+    return Step(number, packet, match["label"], left, dropped, established)
 
 
-def conversations(pair: Pair) -> list[Conversation]:
-    """Every vector of the folder, between these ends."""
-    return [parse(path.stem, path.read_text(), pair) for path in sorted(FOLDER.glob("*.conversation"))]
+def conversations(pair: Pair, folder: Path = FOLDER) -> list[Conversation]:
+    """Every vector of a folder, between these ends."""
+    return [parse(path.stem, path.read_text(), pair) for path in sorted(folder.glob("*.conversation"))]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conntrack.conversation import FLOWS, NO_ENTRY, Conversation, Listing, conversations
 from tests.conntrack.generated import CONVERSATIONS
 from tests.conntrack.segments import PAIR6, Pair, checksum, icmp, ip
 from tests.conntrack.tracked import Tracked
@@ -166,6 +167,29 @@ def test_where_nothing_is_dropped_the_labels_are_the_same(kind: str, seed: int):
         assert linux.says(packet) == rules.says(packet)
 
 
+VECTORS = [*conversations(Pair(), FLOWS), *conversations(PAIR6, FLOWS)]
+IDS = [f"{vector.name}-v{vector.steps[0].packet[0] >> 4}" for vector in VECTORS]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=IDS)
+def test_vector(vector: Conversation):
+    tracked = Tracked(LINUX)
+    for step in vector.steps:
+        answer = tracked.send(step.packet, dropped=step.dropped)
+        told = str(answer), bool(answer.marks & TRACK_ESTABLISHED)
+        where = f"{vector.name} line {step.line}; this vector catches: {vector.catches}"
+        assert told == (step.label, step.established), where
+        if step.entry == NO_ENTRY:
+            assert not tracked.living(), where
+        elif step.entry is not None:
+            state, seconds, flag = tracked.listed()
+            assert Listing(state, round(seconds), flag) == step.entry, where
+
+
+def test_the_folder_of_vectors_holds_nothing_else():
+    assert {path.suffix for path in FLOWS.iterdir()} == {".conversation"}
+
+
 # What a ruleset does to tell what the label does not (docs/design/enforcement.md): before its verdict ...
 TOLD = """
     ct state related ct mark and 2 == 2 meta mark set 1
@@ -245,3 +269,19 @@ def test_the_kernel_says_the_same(kernel: KernelOracle, kind: str):
                 assert told == (str(ours), int(bool(ours.marks & TRACK_ESTABLISHED))), "\n".join(story)
                 seen.add(told)
     assert {("INVALID", 0), ("NEW original", 0), ("ESTABLISHED reply", 1), ("ESTABLISHED original", 1)} <= seen
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("vector", VECTORS, ids=IDS)
+def test_the_kernel_says_what_the_vector_says(kernel: KernelOracle, vector: Conversation):
+    kernel.flush()
+    for step in vector.steps:
+        label = kernel.label(unlucky(step.packet) if step.dropped else step.packet)
+        assert (label is None) == step.dropped
+        if label is not None:
+            told = " ".join(filter(None, label)), bool(kernel.remark)
+            assert told == (step.label, step.established), f"{vector.name} line {step.line}"
+        if step.entry is not None:
+            listed = [(each.state, "ASSURED" * each.assured or "UNREPLIED" * each.unreplied) for each in kernel.listed()
+                      if each.protocol == "tcp"]  # fmt: skip
+            assert listed == ([] if step.entry == NO_ENTRY else [(step.entry.state, step.entry.flag)])
