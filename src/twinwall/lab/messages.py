@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from twinwall.policy.model import Policy
 
 
 @dataclass(frozen=True)
-class Job:
-    """Play all scenarios under this policy."""
+class Task:
+    """What a world is for.  `privileged`: root of the machine, not only of a user namespace; XDP is possible."""
 
     name: str
+    privileged: bool
+
+
+@dataclass(frozen=True)
+class Play(Task):
+    """Play all scenarios under a policy."""
+
     policy: Policy
-    privileged: bool  # root of the machine, not only of a user namespace: XDP is possible
-    costs: bool = False  # whether to measure for the page too
+
+
+@dataclass(frozen=True)
+class Reload(Task):
+    """Change the policy under an ssh session."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True)
+class Costs(Task):
+    """Measure what packets cost."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A scenario begins."""
+    """Something begins."""
 
-    job: str
-    scenario: str
+    task: str
+    step: str
 
 
 @dataclass(frozen=True)
@@ -52,10 +69,34 @@ class Outcome:
     cells: dict[str, Cell]
     differences: list[str]  # packets about which replay and the kernel disagree
     notes: list[str]  # what could not be done as asked, and why
-    stateless_in: str = ""  # xdp or nft; empty: no stateless stage
-    rules: int = 0
-    policy: str = ""  # its own name
-    measurements: dict[str, float] = field(default_factory=dict)
+    stateless_in: str  # xdp or nft; empty: no stateless rules
+    rules: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the policy, and whether the session answered afterwards."""
+
+    to: str
+    alive: bool
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """What changes did; `seconds` each took while `pings` were sent, of which `received` came back."""
+
+    changes: list[Change]
+    pings: int
+    received: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CostsMeasured:
+    """Nanoseconds a packet by `costs.key`; how many bytes a connection's entry takes (None: unknown)."""
+
+    nanoseconds: dict[str, float]
+    entry_bytes: int | None
 
 
 class Failure(NamedTuple):

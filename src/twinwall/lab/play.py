@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twinwall.lab.crossing import crossings
-from twinwall.lab.messages import Job, Outcome, Progress
+from twinwall.lab.messages import Outcome, Play, Progress
 from twinwall.lab.places import Site, has_ipv6, program
 from twinwall.lab.policies import DEFAULT_ATTACH, attached, rule_count
 from twinwall.lab.scenarios import SCENARIOS, Kind, Scenario
@@ -36,25 +36,31 @@ class Stage:
     tap: Tap
 
 
-def play(job: Job, folder: Path, answer: Answer) -> Outcome:
+def play(task: Play, folder: Path, answer: Answer) -> Outcome:
     """Build the places, enforce the policy, play, and hold replay against what happened."""
-    policy = attached(job.policy)
+    policy = attached(task.policy)
     attach = policy.attach or DEFAULT_ATTACH
     site = Site(attach.inside[0], attach.outside[0])
-    served = serve(site, folder, privileged=job.privileged)
-    with shield(policy, folder, xdp=job.privileged) as armour:
+    served = serve(site, folder, privileged=task.privileged)
+    with shield(policy, folder) as armour:
         with Tap(site) as tap:
             played = []
             for scenario in SCENARIOS:
-                answer(Progress(job.name, scenario.name))
+                answer(Progress(task.name, scenario.name))
                 played.append(_play_one(scenario, Stage(site, served, tap)))
             lost = tap.lost()
-        notes = [*armour.notes, *_incomparable(policy, lost)]
+        unsaid = _incomparable(policy, lost)
         crossed = crossings(tap.seen)
-        said = [] if _incomparable(policy, lost) else judge(policy, crossed, site.interfaces, folder)
-    rows = by_row(played, crossed, said)
-    cells = {one.scenario.name: cell(one, packets) for one, packets in zip(played, rows, strict=True)}
-    return Outcome(job.name, cells, differences(played, rows), notes, armour.stateless_in, rule_count(policy), job.policy.name)
+        said = [] if unsaid else judge(policy, crossed, site.interfaces, folder)
+        rows = by_row(played, crossed, said)
+        return Outcome(
+            name=task.name,
+            cells={one.scenario.name: cell(one, packets) for one, packets in zip(played, rows, strict=True)},
+            differences=differences(played, rows),
+            notes=[*armour.notes, *unsaid],
+            stateless_in=armour.way,
+            rules=rule_count(policy),
+        )
 
 
 def _incomparable(policy: Policy, lost: int) -> list[str]:
@@ -73,11 +79,11 @@ def _play_one(scenario: Scenario, stage: Stage) -> Played:
     if lacking:
         return Played(scenario, start, None, lacking)
     if scenario.during:
-        reached, words = _attack_a_talk(scenario, stage)
+        reached, said = _attack_a_talk(scenario, stage)
     else:
-        reached, words = _run(scenario, stage)
+        reached, said = _run(scenario, stage)
     stage.tap.settle()
-    return Played(scenario, start, reached, words, _connections() - before)
+    return Played(scenario, start, reached, said, _connections() - before)
 
 
 def _lacking(scenario: Scenario, served: Served) -> str:
@@ -92,7 +98,7 @@ def _lacking(scenario: Scenario, served: Served) -> str:
 
 def _run(scenario: Scenario, stage: Stage) -> tuple[bool | None, str]:
     """Run the program; of a wanted row, whether it reached its goal, and its last words where it did not."""
-    done = stage.site.place(scenario.place).attempt(_words(scenario.command, stage.served))
+    done = stage.site.place(scenario.place).attempt(words(scenario.command, stage.served))
     if scenario.kind is Kind.ATTACK:
         return False, ""
     said = f"{done.stdout}\n{done.stderr}"
@@ -103,10 +109,10 @@ def _run(scenario: Scenario, stage: Stage) -> tuple[bool | None, str]:
 
 def _attack_a_talk(scenario: Scenario, stage: Stage) -> tuple[bool | None, str]:
     """Let two talk, and attack when they do."""
-    words = _words(scenario.during, stage.served)
+    talking = words(scenario.during, stage.served)
     log = stage.served.folder / f"{scenario.name}.out"
     with log.open("wb") as stream:
-        talk = stage.site.inside.start(words, stream)
+        talk = stage.site.inside.start(talking, stream)
         try:
             if not stage.tap.grows_by(TALK, BEGINNING):
                 return None, "there is no talk to attack: the policy does not let it begin"
@@ -116,16 +122,16 @@ def _attack_a_talk(scenario: Scenario, stage: Stage) -> tuple[bool | None, str]:
             talk.wait()
 
 
-def _words(command: Sequence[str], served: Served) -> list[str]:
+def words(command: Sequence[str], served: Served) -> list[str]:
     """The command with names in it replaced; a name alone may stand for several words."""
-    words: list[str] = []
+    found: list[str] = []
     for word in command:
         whole = served.words.get(word.strip("{}")) if word.startswith("{") and word.endswith("}") else None
         if isinstance(whole, tuple):
-            words += whole
+            found += whole
         else:
-            words.append(word.format(**served.words))
-    return words
+            found.append(word.format(**served.words))
+    return found
 
 
 def _connections() -> int:

@@ -14,7 +14,7 @@ from rich.text import Text
 from twinwall.lab.messages import Cell, Outcome
 from twinwall.lab.scenarios import SCENARIOS, Kind, Scenario
 
-HEADINGS = {Kind.WANTED: "What should work", Kind.ATTACK: "What should not get in (packets that did)"}
+HEADINGS = {Kind.WANTED: "What should work", Kind.ATTACK: "What should not get in: packets that did, of those sent"}
 GOOD, BAD, UNKNOWN = "green", "red", "dim"
 SHOWN = 10  # differences that are told in words
 STAGES = {"xdp": "stateless stage in XDP", "nft": "stateless stage in nftables"}
@@ -39,7 +39,7 @@ def cell_text(scenario: Scenario, cell: Cell) -> Text:
         return Text("-", style=UNKNOWN)
     if scenario.kind is Kind.WANTED:
         return Text("works", style=GOOD) if cell.reached else Text("fails", style=BAD)
-    return Text(f"{cell.arrived:,} of {cell.sent:,}", style=BAD if cell.reached else GOOD)
+    return Text(f"{cell.arrived:,}/{cell.sent:,}", style=BAD if cell.reached else GOOD)
 
 
 def agreement_text(cells: Sequence[Cell]) -> Text:
@@ -68,12 +68,12 @@ def _table(results: Results, kind: Kind) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", overflow="fold")
     for outcome in results.outcomes:
-        table.add_column(outcome.name, justify="right", overflow="fold")
-    table.add_column("replay agrees", justify="right", overflow="fold")
+        table.add_column(outcome.name, justify="right", no_wrap=True)
+    table.add_column("replay\nagrees", justify="right", no_wrap=True)
     for scenario in SCENARIOS:
         if scenario.kind is kind:
             cells = [outcome.cells[scenario.name] for outcome in results.outcomes]
-            name = Text.assemble((scenario.tool, "cyan"), f" {scenario.title}")
+            name = Text.assemble((f"{scenario.tool}:", "cyan"), f" {scenario.title}")
             table.add_row(name, *(cell_text(scenario, cell) for cell in cells), agreement_text(cells))
     return table
 

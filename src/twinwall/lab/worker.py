@@ -1,6 +1,6 @@
 """The process that is a world: alone in its network, mount and process namespaces, it is the firewall.
 
-`python -m twinwall.lab.worker` reads a pickled `Job` from standard input and answers with pickled messages on standard output.
+`python -m twinwall.lab.worker` reads a pickled `Task` from standard input and answers with pickled messages on standard output.
 When standard input closes, however that comes about, it ends, and the kernel ends and removes everything in its namespaces.
 """
 
@@ -10,12 +10,15 @@ import os
 import pickle
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from twinwall.lab.messages import Failure
+from twinwall.lab.costs import measure
+from twinwall.lab.messages import Costs, Failure, Play, Reload, Task
 from twinwall.lab.places import execute, found
 from twinwall.lab.play import play
+from twinwall.lab.reload import change
 from twinwall.lab.servers import add_account
 from twinwall.live.error import EnforcementError
 
@@ -24,10 +27,10 @@ MOUNTS = (("proc", "/proc"), ("sysfs", "/sys"), ("tmpfs", "/run"))
 
 
 def main() -> int:
-    """Play one job."""
+    """Do one task."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing else writes among the answers
-    job = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
+    task: Task = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
     threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
 
     def answer(message: object) -> None:
@@ -35,12 +38,24 @@ def main() -> int:
         answers.flush()
 
     try:
-        settle_in(privileged=job.privileged)
-        answer(play(job, FOLDER, answer))
+        settle_in(privileged=task.privileged)
+        answer(_do(task, answer))
     except EnforcementError as error:
         answer(Failure(error.action, error.cause, error.remedy))
         return 1
     return 0
+
+
+def _do(task: Task, answer: Callable[[object], None]) -> object:
+    match task:
+        case Play():
+            return play(task, FOLDER, answer)
+        case Reload():
+            return change(task, FOLDER, answer)
+        case Costs():
+            return measure(task, FOLDER, answer)
+        case _:
+            raise AssertionError(task)
 
 
 def settle_in(*, privileged: bool) -> None:

@@ -14,12 +14,13 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Self
+from typing import IO, Self, TypeVar
 
-from twinwall.lab.messages import Failure, Job, Outcome, Progress
+from twinwall.lab.messages import Failure, Progress, Task
 from twinwall.lab.places import execute, found
 from twinwall.live.error import EnforcementError
 
+Result = TypeVar("Result")
 NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child")
 END = 10  # seconds in which a world must end after its input has closed
 
@@ -53,7 +54,7 @@ def find_ground() -> Ground:
 
 
 class Worlds:
-    """The worlds of one lab.  A context manager; closing it ends them all, and `run` then raises in whatever thread it waits."""
+    """The worlds of one lab.  A context manager; closing it ends them all, and threads that wait in `run` get an error."""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
@@ -75,14 +76,15 @@ class Worlds:
         for worker in running:
             _end(worker)
 
-    def run(self, job: Job, progress: Callable[[Progress], None]) -> Outcome:
-        """Make a world, let it play, and take it down.  Raises `EnforcementError`."""
+    def run(self, task: Task, result: type[Result], progress: Callable[[Progress], None]) -> Result:
+        """Make a world, let it do its task, and take it down.  Raises `EnforcementError`."""
         worker = self._start()
         with contextlib.suppress(BrokenPipeError):
-            pickle.dump(job, _stream(worker.stdin))
+            pickle.dump(task, _stream(worker.stdin))
             _stream(worker.stdin).flush()
-        outcome = _listen(worker, job, progress)
+        outcome = _listen(worker, task, progress)
         _end(worker)
+        assert isinstance(outcome, result)
         return outcome
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -98,21 +100,21 @@ class Worlds:
         return worker
 
 
-def _listen(worker: subprocess.Popen[bytes], job: Job, progress: Callable[[Progress], None]) -> Outcome:
-    """What the world says, up to its outcome."""
+def _listen(worker: subprocess.Popen[bytes], task: Task, progress: Callable[[Progress], None]) -> object:
+    """What the world says, up to its result."""
     while True:
         try:
             message = pickle.load(_stream(worker.stdout))  # noqa: S301 - from the process that `_start` started
         except (EOFError, pickle.UnpicklingError):
             break
-        if isinstance(message, Outcome):
-            return message
         if isinstance(message, Failure):
             raise EnforcementError(*message)
+        if not isinstance(message, Progress):
+            return message
         progress(message)
     _end(worker)
     said = _stream(worker.stderr).read().decode(errors="replace").strip()
-    raise EnforcementError(f"play under {job.name}", f"the world ended early: {said or 'it was killed'}", "start the lab again")
+    raise EnforcementError(f"play {task.name}", f"the world ended early: {said or 'it was killed'}", "start the lab again")
 
 
 def _end(worker: subprocess.Popen[bytes]) -> None:
