@@ -39,6 +39,8 @@ ACTION_SHIFT = 20
 ACTION_MASK = 7 << ACTION_SHIFT
 SCOPE_FLOW = 1 << 23  # the verdict covers the flow
 REPORTS = 1 << 24  # the match is logged
+FAST = 1 << 25  # what this rule passes of an established connection was reported by no rule before it: no need to ask again
+LAST = 1 << 26  # nothing behind this rule can matter to a packet that it drops
 
 
 class RuleAction(IntEnum):
@@ -56,7 +58,7 @@ class RuleAction(IntEnum):
 CT_RULE = 0x000FFFFF  # the rule that CT_PASS, CT_DROP, CT_FAST_ORIGINAL and CT_FAST_REPLY speak of, as in RULE_NUMBER
 CT_PASS = 1 << 20  # the flow was passed
 CT_DROP = 1 << 21  # the flow was dropped or rejected
-CT_FAST_ORIGINAL = 1 << 22  # established packets of the original direction are passed by CT_RULE: no need to ask again
+CT_FAST_ORIGINAL = 1 << 22  # established packets of the original direction are passed by CT_RULE, or by no rule if it is 0
 CT_FAST_REPLY = 1 << 23  # the same for the reply direction
 CT_FAST_REPLY_NO_RULE = 1 << 24  # established packets of the reply direction pass because no rule decides
 CT_ESTABLISHED = 1 << 25  # the rule language's notion, for TCP, of what comes after the packets seen so far

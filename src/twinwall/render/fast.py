@@ -1,0 +1,119 @@
+"""Established connections whose packets no rule needs to see again: the bits on the connection, and who sets them.
+
+Where the verdict on an established packet depends on nothing but its five-tuple and direction (`Walks` decides that for each
+walk), the first one's pass is written on the connection, for its direction.  Of two directions that pass by different rules
+only the original one is kept; the other is judged packet by packet, because the connection mark has room for one rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twinwall.path.reason import Reason, Verdict
+from twinwall.render.chains import Chains
+from twinwall.render.elements import listed
+from twinwall.render.marks import (
+    CT_DROP,
+    CT_ESTABLISHED,
+    CT_FAST_ORIGINAL,
+    CT_FAST_REPLY,
+    CT_FAST_REPLY_NO_RULE,
+    CT_GENERATION,
+    CT_GENERATION_SHIFT,
+    CT_HALF_OPEN,
+    CT_PASS,
+    CT_RULE,
+    CT_SEEN_ORIGINAL,
+    CT_SEEN_REPLY,
+    RULE_NUMBER,
+)
+from twinwall.render.verdicts import Ends
+
+VERDICT_BITS = CT_PASS | CT_DROP | CT_FAST_ORIGINAL | CT_FAST_REPLY | CT_FAST_REPLY_NO_RULE
+LEARNED = (0, CT_ESTABLISHED, CT_ESTABLISHED | CT_HALF_OPEN)  # of a flow that the rules may call established
+SEEN = CT_SEEN_ORIGINAL | CT_SEEN_REPLY
+STATE = f"ct mark & {CT_GENERATION | VERDICT_BITS | CT_ESTABLISHED | CT_HALF_OPEN | SEEN:#010x}"
+NUMBER = f"ct mark & {CT_RULE:#010x}"
+
+
+def render_fast_set(chains: Chains, generation: int, same: Sequence[int]) -> str:
+    """The chains that set the bits; the declaration of the set of rules that can pass both directions of a flow."""
+    base = generation << CT_GENERATION_SHIFT | SEEN
+    chains.add("fast", ["ct direction original goto fast_original_no_rule", "goto fast_reply"])
+    chains.add("fast_original_no_rule", [_choice(_original(chains, base))])
+    known = {base | learned: _write(chains, base | learned & CT_ESTABLISHED | CT_FAST_REPLY) for learned in LEARNED}
+    if same:
+        both = chains.share("fast_both_set", [f"{NUMBER} . meta mark & {RULE_NUMBER:#010x} @same_rule {_add(CT_FAST_REPLY)}"])
+        known |= {base | learned | CT_FAST_ORIGINAL: both for learned in LEARNED}
+    chains.add("fast_reply", [_choice(known)])
+    none = chains.share("fast_reply_none_set", [_add(CT_FAST_REPLY_NO_RULE)])
+    chains.add("fast_reply_no_rule", [_choice({base | each | bit: none for each in LEARNED for bit in (0, CT_FAST_ORIGINAL)})])
+    elements = listed([f"{number} . {number}" for number in same])
+    return f"\tset same_rule {{\n\t\ttype mark . mark\n{elements}\t}}\n" if same else ""
+
+
+def _original(chains: Chains, base: int) -> dict[int, str]:
+    """The original direction's rule replaces what is known of the reply direction, unless that passes by no rule."""
+    return {
+        base | learned | reply: _write(
+            chains, base | learned & CT_ESTABLISHED | CT_FAST_ORIGINAL | reply & CT_FAST_REPLY_NO_RULE
+        )
+        for learned in LEARNED
+        for reply in (0, CT_FAST_REPLY, CT_FAST_REPLY_NO_RULE)
+    }
+
+
+def _write(chains: Chains, bits: int) -> str:
+    return chains.share(f"fast_{bits >> 20:x}", [f"ct mark set meta mark & {RULE_NUMBER:#010x} | {bits:#010x}"])
+
+
+def _add(bits: int) -> str:
+    return f"ct mark set ct mark | {bits:#010x}"
+
+
+def _choice(targets: dict[int, str]) -> str:
+    return f"{STATE} vmap {{ {', '.join(f'{bits:#010x} : goto {name}' for bits, name in sorted(targets.items()))} }}"
+
+
+def render_fast_ask(chains: Chains, ends: Ends, generation: int) -> str:
+    """The line that asks for the bits, and the chains it leads to."""
+    base = generation << CT_GENERATION_SHIFT
+    rule, none = _fast_rule(chains, ends), _fast_none(chains, ends)
+    original = chains.share("fast_if_original", [f"ct direction original goto {rule}"])
+    reply = chains.share("fast_if_reply", [f"ct direction reply goto {rule}"])
+    reply_none = chains.share("fast_if_reply_none", [f"ct direction reply goto {none}"])
+    mixed = chains.share("fast_mixed", [f"ct direction original goto {rule}", f"goto {none}"])
+    targets = {
+        CT_PASS: "goto flow_pass",
+        CT_DROP: "goto flow_drop",
+        CT_FAST_ORIGINAL: f"jump {original}",
+        CT_FAST_REPLY: f"jump {reply}",
+        CT_FAST_REPLY_NO_RULE: f"jump {reply_none}",
+        CT_FAST_ORIGINAL | CT_FAST_REPLY: f"goto {rule}",
+        CT_FAST_ORIGINAL | CT_FAST_REPLY_NO_RULE: f"goto {mixed}",
+    }
+    pairs = ", ".join(f"{base | bits:#010x} : {target}" for bits, target in targets.items())
+    return f"ct state established ct mark & {CT_GENERATION | VERDICT_BITS:#010x} vmap {{ {pairs} }}"
+
+
+def _fast_rule(chains: Chains, ends: Ends) -> str:
+    none = _fast_none(chains, ends)
+    seen = ends.seen(Reason.RULE, NUMBER)
+    lines = [f"{NUMBER} 0x00000000 goto {none}", *seen, "meta mark set 0x00000000"] if seen else []
+    hit = f"{NUMBER} @flow_hits {ends.reason(Verdict.PASS, Reason.RULE)} accept"
+    return chains.share("fast_rule", [*lines, hit, f"goto {none}"])
+
+
+def _fast_none(chains: Chains, ends: Ends) -> str:
+    seen = ends.seen(Reason.NO_RULE, "0x00000000")
+    return chains.share("fast_no_rule", [*seen, f"{ends.reason(Verdict.PASS, Reason.NO_RULE)} accept"])
+
+
+def render_flow_verdicts(chains: Chains, ends: Ends) -> None:
+    """The ends of packets whose flow was decided before."""
+    for verdict, reason, word in ((Verdict.PASS, Reason.FLOW_PASS, "accept"), (Verdict.DROP, Reason.FLOW_DROP, "drop")):
+        seen = ends.seen(reason, NUMBER)
+        clear = ["meta mark set 0x00000000"] if seen else []
+        count = ends.reason(verdict, reason)
+        name = "flow_pass" if verdict is Verdict.PASS else "flow_drop"
+        chains.add(name, [*seen, *clear, f"{NUMBER} @flow_hits {count} {word}", f"{count} {word}"])

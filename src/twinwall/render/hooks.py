@@ -1,0 +1,91 @@
+"""Where the packets come from: the base chains of each mode."""
+
+from __future__ import annotations
+
+from twinwall.path.reason import Reason, Verdict
+from twinwall.policy.model import Attach, InspectionFailure, Mode
+from twinwall.render.chains import Chains
+from twinwall.render.hits import ACTION, SCOPE, action
+from twinwall.render.marks import (
+    CT_DROP,
+    CT_GENERATION_SHIFT,
+    CT_PASS,
+    CT_RULE,
+    STAMP_MASK,
+    STAMP_SHIFTS,
+    STATELESS_PASS,
+    RuleAction,
+    Stamp,
+    slot,
+)
+from twinwall.render.options import QueueWay, RenderOptions
+from twinwall.render.verdicts import ANSWER, Ends
+
+EARLY, STATEFUL, QUEUE, INSPECTED = -450, 0, 1, 2
+HOOKS = {Mode.GATEWAY: ("forward",), Mode.BRIDGE: ("forward",), Mode.HOST: ("input", "output")}
+
+
+def base(hook: str, priority: int) -> str:
+    """The head of a base chain."""
+    return f"type filter hook {hook} priority {priority}; policy accept;"
+
+
+def names(attach: Attach) -> str:
+    """The attached interfaces as a set."""
+    return f"{{ {', '.join(f'{chr(34)}{name}{chr(34)}' for name in attach.interfaces)} }}"
+
+
+def render_early(chains: Chains, ends: Ends, attach: Attach, generation: int) -> None:
+    """Take the stateless stage's stamp: before defragmentation and tracking."""
+    shift = STAMP_SHIFTS[slot(generation)]
+    none, dropped = ends.counter("drop_no_stamp"), ends.counter("drop_stateless")
+    chains.add("stamp_pass", [f"meta mark set {STATELESS_PASS:#010x} notrack accept"])
+    chains.add("stamp_forward", ["meta mark set 0x00000000 accept"])
+    chains.add("stamp_drop", [f"{dropped} drop"])
+    targets = {Stamp.FORWARD: "stamp_forward", Stamp.PASS: "stamp_pass", Stamp.DROP: "stamp_drop"}
+    pairs = ", ".join(f"{stamp << shift:#010x} : goto {name}" for stamp, name in targets.items())
+    chains.add("stamp", [f"meta mark & {STAMP_MASK << shift:#010x} vmap {{ {pairs} }}", f"{none} drop"])
+    chains.add("early", [base("prerouting", EARLY), f"iifname {names(attach)} goto stamp"])
+
+
+def render_hooks(chains: Chains, ends: Ends, attach: Attach) -> None:
+    """The stateful stage's own base chains."""
+    ours = names(attach)
+    if attach.mode is Mode.HOST:
+        chains.add("input", [base("input", STATEFUL), f"iifname {ours} goto judge"])
+        chains.add("output", [base("output", STATEFUL), f"oifname {ours} goto judge"])
+        return
+    unjudged = f"oifname {ours} {ends.counter('drop_unattached')} drop"
+    chains.add("forward", [base("forward", STATEFUL), f"iifname {ours} goto judge", unjudged])
+
+
+def render_inspection(chains: Chains, ends: Ends, attach: Attach, options: RenderOptions) -> None:
+    """Packets for the inspector leave at +1; at +2 his decision is written on the connection."""
+    for hook in HOOKS[attach.mode]:
+        if options.queue is QueueWay.NATIVE:
+            flags = "fanout,bypass" if attach.on_inspection_failure is InspectionFailure.PASS else "fanout"
+            low, high = attach.queues
+            line = f"{ACTION} == {action(RuleAction.INSPECT)} queue flags {flags} to {low}-{high}"
+            chains.add(f"queue_{hook}", [base(hook, QUEUE), line])
+        chains.add(f"inspected_{hook}", [base(hook, INSPECTED), f"{ACTION} != 0x0 goto inspected"])
+    number = options.generation << CT_GENERATION_SHIFT
+    targets = {}
+    for which, bit, verdict in (
+        (RuleAction.PASS, CT_PASS, "meta mark set 0x00000000 accept"),
+        (RuleAction.DROP, CT_DROP, "drop"),
+        (RuleAction.REJECT, CT_DROP, "goto answer"),
+    ):
+        write = (
+            f"{SCOPE} ct mark & {CT_PASS | CT_DROP:#010x} == 0x0 ct mark set meta mark & {CT_RULE:#010x} | {number | bit:#010x}"
+        )
+        count = ends.counter(f"{which.name.lower()}_inspection")
+        targets[which] = chains.add(f"inspected_{which.name.lower()}", [write, *ends.seen(Reason.RULE), f"{count} {verdict}"])
+    failed = Verdict.PASS if attach.on_inspection_failure is InspectionFailure.PASS else Verdict.DROP
+    if failed is Verdict.PASS:
+        undecided = f"{ends.counter('pass_inspection_failed')} meta mark set 0x00000000 accept"
+    else:
+        undecided = f"{ends.counter('drop_inspection_failed')} drop"
+    pairs = ", ".join(f"{action(which)} : goto {name}" for which, name in targets.items())
+    chains.add("inspected", [f"{ACTION} vmap {{ {pairs} }}", undecided])
+    if "answer" not in chains:
+        chains.add("answer", ANSWER)

@@ -1,0 +1,127 @@
+"""`render_ruleset`: a policy as one script for `nft -f`, which replaces our tables in one transaction and touches no other.
+
+The parts, in the order of a packet's way: `hooks`, `judge`, `fast`, `contexts` (the packet's place), `walk` (the rules),
+`hits`, `defaults`, `verdicts`.  What cannot be expressed is refused by name, all of it at once (`PolicyError`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from twinwall.compile.defaults import default_rules
+from twinwall.policy.model import Attach, Mode, Policy
+from twinwall.render.chains import Chains
+from twinwall.render.contexts import ESTABLISHED, render_learning, render_places
+from twinwall.render.defaults import Tails
+from twinwall.render.elements import listed
+from twinwall.render.fast import render_fast_set, render_flow_verdicts
+from twinwall.render.guards import unsupported_rule
+from twinwall.render.hits import Hits, Uses
+from twinwall.render.hooks import render_early, render_hooks, render_inspection
+from twinwall.render.judge import render_judge
+from twinwall.render.marks import FAST, RULE_NUMBER, SCOPE_FLOW
+from twinwall.render.nat import render_nat, unsupported_nat
+from twinwall.render.options import QueueWay, RenderOptions
+from twinwall.render.sysctls import unsupported_tracking
+from twinwall.render.unsupported import Unsupported, refuse
+from twinwall.render.verdicts import Ends
+from twinwall.render.walk import Part, Walks, flow_rules, plan_parts
+from twinwall.render.words import word_of
+
+TABLE = "inet twinwall"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """A script for one `nft -f`."""
+
+    text: str
+
+
+def unsupported(policy: Policy, options: RenderOptions) -> tuple[Unsupported, ...]:
+    """Everything that keeps the policy out of the kernel."""
+    return (*_unsupported(policy, options), *unsupported_tracking(policy), *unsupported_nat(policy))
+
+
+def _unsupported(policy: Policy, options: RenderOptions) -> Iterator[Unsupported]:
+    if policy.attach is None or not policy.attach.interfaces:
+        yield Unsupported("the policy does not say where to enforce it", "add an `attach` section, or name interfaces")
+    for rule in policy.stateful.rules:
+        yield from unsupported_rule(rule, policy)
+        if rule.inspect and options.queue is QueueWay.NONE:
+            yield Unsupported("packets cannot be handed to an inspector here", "leave out `inspect`", rule.sid, rule.span)
+    if len(policy.stateful.rules) + 16 > RULE_NUMBER:
+        yield Unsupported(f"more than {RULE_NUMBER - 16:,} rules", "join rules that differ in one address or port only")
+
+
+def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
+    """The script.  `PolicyError`: the kernel cannot do everything that the policy asks for."""
+    refuse(unsupported(policy, options), policy)
+    assert policy.attach is not None
+    parts = plan_parts(policy)
+    chains = Chains()
+    ends = Ends(chains, options.witness)
+    uses = Uses.of([*_words(parts), *_default_words(policy)])
+    hits = Hits(chains, ends, uses, options.generation, policy.attach.log_group)
+    tails = Tails(chains, hits, ends, policy)
+    walks = Walks(chains, hits, tails)
+    _base(chains, ends, policy.attach, options)
+    render_judge(chains, ends, policy.stateful, options, flows=flow_rules(policy))
+    same = render_fast_set(chains, options.generation, _two_way(policy, parts))
+    render_flow_verdicts(chains, ends)
+    render_learning(chains, options.generation)
+    render_places(chains, walks.render(parts))
+    if flow_rules(policy):
+        walks.asked_before(parts)
+    tails.settle()
+    if any(rule.inspect for rule in policy.stateful.rules):
+        render_inspection(chains, ends, policy.attach, options)
+    counters = "".join(f"\tcounter {name} {{\n\t}}\n" for name in sorted(ends.counters))
+    sets = [same, _flow_hits(policy, parts), *walks.sets.text, *walks.maps]
+    return Ruleset(_script(options, counters + "".join(sets) + chains.text() + render_nat(policy.nat)))
+
+
+def _base(chains: Chains, ends: Ends, attach: Attach, options: RenderOptions) -> None:
+    if attach.mode is not Mode.BRIDGE:
+        render_early(chains, ends, attach, options.generation)
+    render_hooks(chains, ends, attach)
+
+
+def _script(options: RenderOptions, body: str) -> str:
+    """Make sure that there is a table, delete it, and write the new one: all in one transaction."""
+    comment = f'\tcomment "twinwall {options.digest} generation {options.generation}"\n'
+    gone = "table netdev twinwall\ndelete table netdev twinwall\n"
+    return f"table {TABLE}\ndelete table {TABLE}\n{gone}table {TABLE} {{\n{comment}{body}}}\n"
+
+
+def _words(parts: Sequence[Part]) -> Iterator[int]:
+    for part in parts:
+        for unit in part.plan.units:
+            yield unit.match.word
+
+
+def _default_words(policy: Policy) -> Iterator[int]:
+    for default in default_rules(policy.stateful.default):
+        yield word_of(default.rule, 0) & ~SCOPE_FLOW
+
+
+def _two_way(policy: Policy, parts: Sequence[Part]) -> list[int]:
+    """The numbers of rules that may pass both directions of an established flow without a second look."""
+    both = 1 << ESTABLISHED | 1 << (ESTABLISHED | 1)
+    found = set()
+    for part in parts:
+        for unit in part.plan.units:
+            match = unit.match
+            rule = policy.stateful.rules[match.place]
+            meets = rule.bidirectional or not (rule.source & rule.destination).is_empty
+            if match.word & FAST and match.contexts & both == both and meets:
+                found.add(match.word & RULE_NUMBER)
+    return sorted(found)
+
+
+def _flow_hits(policy: Policy, parts: Sequence[Part]) -> str:
+    """Counts, for each rule whose number can stand on a connection, the packets that were decided by it."""
+    numbers = sorted({word & RULE_NUMBER for word in _words(parts) if word & (FAST | SCOPE_FLOW)})
+    elements = [f'{number:#010x} comment "sid {policy.stateful.rules[number - 1].sid}"' for number in numbers]
+    return f"\tset flow_hits {{\n\t\ttype mark\n\t\tcounter\n{listed(elements)}\t}}\n"

@@ -1,0 +1,77 @@
+"""Where a packet's way ends: one chain for each verdict and reason, with the counter that `status` reads.
+
+A packet that was dropped walks on if later rules can still report it, mark its flow or answer it.  What was decided then
+stands in its priority (`meta priority`), which is free to use: the packet will not be sent.
+"""
+
+from __future__ import annotations
+
+from twinwall.path.reason import Reason, Verdict
+from twinwall.render.chains import Chains
+
+DECIDED = 0x77170000  # upper half of the priority of a packet that is decided and walks on
+DECIDED_TEST = f"meta priority & 0xffff0000 == {DECIDED:#010x}"
+ANSWER = (
+    "meta l4proto tcp reject with tcp reset",
+    "meta nfproto ipv4 reject with icmp type admin-prohibited",
+    "meta l4proto != icmpv6 reject with icmpv6 type admin-prohibited",
+    "drop",
+)
+WORDS = {Verdict.PASS: "accept", Verdict.DROP: "drop", Verdict.REJECT: "goto answer"}
+
+
+class Ends:
+    """The final chains that something leads to, and their counters."""
+
+    def __init__(self, chains: Chains, witness: int | None) -> None:
+        self._chains = chains
+        self._witness = witness
+        self._settled: dict[int, str] = {}
+        self.counters: dict[str, None] = {}
+
+    def counter(self, name: str) -> str:
+        """The statement that counts a packet under `name`."""
+        self.counters[name] = None
+        return f"counter name {name}"
+
+    def reason(self, verdict: Verdict, reason: Reason) -> str:
+        """The statement that counts a verdict."""
+        return self.counter(f"{verdict.name.lower()}_{reason.name.lower()}")
+
+    def seen(self, reason: Reason, mark: str = "") -> list[str]:
+        """What tells the witness of a verdict; `mark` is the rule's word, where the packet does not carry it."""
+        if self._witness is None:
+            return []
+        return [f'{f"meta mark set {mark} " if mark else ""}log prefix "tw {reason.name}" group {self._witness} snaplen 128']
+
+    def end(self, verdict: Verdict, reason: Reason, mark: str = "") -> str:
+        """The chain that ends a packet's way; a packet that goes on has no mark of ours any more."""
+        name = f"{verdict.name.lower()}_{reason.name.lower()}"
+        if name not in self._chains:
+            clear = "meta mark set 0x00000000 " if verdict is Verdict.PASS else ""
+            if verdict is Verdict.REJECT and "answer" not in self._chains:
+                self._chains.add("answer", ANSWER)
+            self._chains.add(name, [*self.seen(reason, mark), f"{self.reason(verdict, reason)} {clear}{WORDS[verdict]}"])
+        return name
+
+    def decide(self, verdict: Verdict, reason: Reason) -> str:
+        """The statement that notes a verdict on a packet that walks on; the witness hears of it now."""
+        state = int(verdict) << 8 | int(reason)
+        if state not in self._settled:
+            name = f"settled_{verdict.name.lower()}_{reason.name.lower()}"
+            word = "goto answer" if verdict is Verdict.REJECT else "drop"
+            if verdict is Verdict.REJECT and "answer" not in self._chains:
+                self._chains.add("answer", ANSWER)
+            self._settled[state] = self._chains.add(name, [f"{self.reason(verdict, reason)} {word}"])
+        return f"meta priority set {priority(state)}"
+
+    @property
+    def settled(self) -> str:
+        """The verdict map of all notes; empty if there are none."""
+        pairs = [f"{priority(state)} : goto {name}" for state, name in sorted(self._settled.items())]
+        return f"meta priority vmap {{ {', '.join(pairs)} }}" if pairs else ""
+
+
+def priority(state: int) -> str:
+    """A note as nftables writes a priority: in hexadecimal, without a prefix."""
+    return f"{DECIDED >> 16:x}:{state:x}"
