@@ -8,5 +8,5 @@
 - `watchdog`: restores what was in force before, unless somebody confirms.
 - `plan`: what a change would do, in rules and kernel objects.
 - `boot`, `guard`: at start, and as long as the machine runs.
-- `session`: the SSH connection that a command was typed on.
+- `ssh`: the SSH connection that a command was typed on.
 """

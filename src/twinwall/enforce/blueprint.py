@@ -13,6 +13,7 @@ from twinwall.enforce.marker import Marker
 from twinwall.enforce.source import Source
 from twinwall.enforce.state import InForce
 from twinwall.policy.model import Attach, Policy
+from twinwall.render.options import QueueWay, RenderOptions, StatelessWay
 from twinwall.render.sysctls import Setting, render_sysctls
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Blueprint:
     @cached_property
     def ruleset(self) -> Ruleset:
         """Its ruleset.  Raises `PolicyError` with everything that Linux cannot do."""
-        from twinwall.render.ruleset import QueueWay, RenderOptions, StatelessWay, render_ruleset  # noqa: PLC0415 - see above
+        from twinwall.render.ruleset import render_ruleset  # noqa: PLC0415 - see above
 
         options = RenderOptions(
             generation=self.force.generation,

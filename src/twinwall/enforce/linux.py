@@ -18,13 +18,14 @@ import orjson
 
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.marker import Marker
-from twinwall.enforce.programs import Programs, modes, obstacle
+from twinwall.enforce.programs import Programs, modes, obstacle, unguarded
 from twinwall.enforce.state import State
 from twinwall.live import nft, queue_rule, sysctl
 from twinwall.live.error import EnforcementError
 from twinwall.live.nft import TABLES, Table
 from twinwall.live.queue_rule import QueueRule
-from twinwall.live.table_comment import table_comment
+from twinwall.live.table_comment import generation_number, table_comment
+from twinwall.render.stateless import stateless_table, table_name
 from twinwall.render.sysctls import Setting
 
 RULESET = Table("inet", "twinwall")
@@ -56,6 +57,9 @@ class LinuxKernel:
     def prepare(self, new: Blueprint | None) -> None:
         """Whatever must be there before the ruleset."""
         self.programs.prepare(new)
+        if new is not None and new.force.way == "nft":
+            # Packets that are under way while the ruleset changes then have the new policy's stamp already.
+            nft.load(stateless_table(new.policy, new.attach, new.force.generation, direct=False))
         if new is not None:
             self._set(setting for setting in new.settings if setting.name.startswith(BRIDGE))
             if _queue(new) and not queue_rule.describe():
@@ -71,6 +75,7 @@ class LinuxKernel:
     def settle(self, target: Blueprint | None) -> None:
         """Make everything else as `target` has it."""
         self.programs.settle(target)
+        _settle_tables(target)
         _settle_queue(_queue(target) if target is not None else ())
         if target is not None:
             self._set(target.settings)
@@ -80,6 +85,14 @@ class LinuxKernel:
     def modes(self, target: Blueprint) -> Mapping[str, str]:
         """Interface → native or generic."""
         return modes(target)
+
+    def unguarded(self, target: Blueprint) -> tuple[str, ...]:
+        """Where the target's program is missing."""
+        return unguarded(target) if target.force.way == "xdp" else ()
+
+    def ruleset_version(self) -> int:
+        """The count of transactions in this network namespace, which nftables keeps itself."""
+        return generation_number()
 
     def fingerprint(self) -> str:
         """A digest of the ruleset's listing without what changes by itself."""
@@ -114,6 +127,14 @@ class LinuxKernel:
             self._state.set_originals({})
             if failures:
                 raise failures[0]
+
+
+def _settle_tables(target: Blueprint | None) -> None:
+    """Remove what stamps packets for a policy that is not in force."""
+    own = table_name(target.force.generation) if target is not None and target.force.way == "nft" else ""
+    stale = [table for table in nft.present() if table.family == "netdev" and table.name != own]
+    if stale:
+        nft.remove(stale)
 
 
 def _queue(target: Blueprint) -> tuple[QueueRule, ...]:

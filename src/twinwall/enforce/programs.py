@@ -119,6 +119,19 @@ def modes(target: Blueprint) -> dict[str, str]:
     return found
 
 
+def unguarded(target: Blueprint) -> tuple[str, ...]:
+    """The target's interfaces that exist and do not run its program."""
+    with _running() as running:
+        own = {number for number, stage in running.items() if carries(stage, target)}
+    return tuple(each.name for each in _attached(target) if not own & {xdp.program for xdp in each.xdp})
+
+
+def running_modes() -> dict[str, str]:
+    """Every interface with a program of ours, and how it runs there."""
+    with _running() as running:
+        return {name: mode.name.lower() for stage in running.values() for name, mode in stage.interfaces().items()}
+
+
 def obstacle(attach: Attach) -> str:
     """Why XDP cannot run on every interface of `attach`, as far as one can see without trying; empty if it seems to."""
     there = {each.name: each for each in links()}

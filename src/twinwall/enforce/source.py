@@ -131,10 +131,8 @@ def gather(path: str, options: AwsOptions, attaching: Attaching = lambda own: ow
     """Read a policy and keep what was read.  Every mistake is in the reading's diagnostics."""
     place = Path(path)
     try:
-        if place.is_dir() or place.suffix == ".json":
-            gathered = _gather_aws([place], options)
-        else:
-            gathered = _gather_files(path)
+        export = place.is_dir() or place.suffix == ".json"
+        gathered = _gather_aws([place], options) if export else _gather_files(path)
     except PolicyError as error:
         return Gathered(None, Reading(None, error.diagnostics))
     return _attached(gathered, attaching)

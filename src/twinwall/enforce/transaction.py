@@ -36,6 +36,12 @@ class Kernel(Protocol):
     def modes(self, target: Blueprint) -> Mapping[str, str]:
         """How each interface's program runs (`native`, `generic`); an interface that is missing now is not named."""
 
+    def unguarded(self, target: Blueprint) -> tuple[str, ...]:
+        """The target's interfaces that exist and lack its program: nothing passes them."""
+
+    def ruleset_version(self) -> int:
+        """A number that changes whenever anybody changes any ruleset."""
+
     def fingerprint(self) -> str:
         """The ruleset as the kernel lists it, in short: another one means that somebody else changed it."""
 

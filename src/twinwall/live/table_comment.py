@@ -14,6 +14,8 @@ from twinwall.live.nft import Table
 
 FAMILIES = {"inet": 1, "ip": 2, "netdev": 5, "ip6": 10}
 NFT_MSG_GETTABLE = 10 << 8 | 1
+NFT_MSG_GETGEN = 10 << 8 | 16
+GENERATION_ID = 1
 TABLE_NAME, TABLE_USERDATA = 1, 6
 COMMENT = 0
 FAMILY_HEADER = struct.Struct("!BBH")
@@ -34,6 +36,13 @@ def table_comment(table: Table) -> str | None:
         userdata = attributes(answer.payload, FAMILY_HEADER.size).get(TABLE_USERDATA, b"")
         return comment(userdata)
     return None
+
+
+def generation_number() -> int:
+    """How many transactions nftables has seen in this network namespace.  Raises `EnforcementError`."""
+    with NetlinkSocket(NETLINK_NETFILTER) as kernel:
+        answers = kernel.request("ask nftables for its generation", NFT_MSG_GETGEN, FAMILY_HEADER.pack(0, 0, 0))
+    return int.from_bytes(attributes(answers[0].payload, FAMILY_HEADER.size).get(GENERATION_ID, b""), "big")
 
 
 def comment(userdata: bytes) -> str:

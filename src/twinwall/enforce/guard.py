@@ -1,0 +1,138 @@
+"""The guard: looks after what is in force as long as the machine runs.
+
+It looks when an interface or the ruleset changes, and every few seconds besides, because a notice may be lost and a program can
+be detached without one.  What it finds it says, writes into the journal, and puts right (unless told only to report):
+
+| finding | put right by |
+|---|---|
+| an interface without its program (it appeared, came back, or somebody detached it) | attaching it |
+| the ruleset is gone, or not as it was loaded | loading it again, in the next generation |
+| a kernel setting of the policy was changed | setting it |
+| a trial whose time is over, and no watchdog | restoring the policy before it |
+
+While an interface lacks its program, nothing passes it: the ruleset drops what nobody has judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from twinwall.enforce import change
+from twinwall.enforce.blueprint import Blueprint
+from twinwall.enforce.change import Change
+from twinwall.enforce.design import design
+from twinwall.enforce.desk import Desk
+from twinwall.enforce.journal import Entry, Outcome, now
+from twinwall.enforce.recovery import describe
+from twinwall.enforce.state import InForce
+from twinwall.live.error import EnforcementError
+
+
+class Kind(StrEnum):
+    """What is not as it should be."""
+
+    PROGRAM = "program"
+    RULESET = "ruleset"
+    SETTING = "setting"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be."""
+
+    kind: Kind
+    text: str
+
+
+class Guard:
+    """Looks, reports, restores.  `say` is for people; `restore` False only reports."""
+
+    def __init__(self, desk: Desk, say: Callable[[str], None], *, restore: bool = True) -> None:
+        self.desk = desk
+        self._say = say
+        self._restore = restore
+        self._reported: frozenset[Finding] = frozenset()
+        self._seen: object = None
+        self._blueprint: Blueprint | None = None
+
+    def look(self) -> tuple[Finding, ...]:
+        """Look once; what was found, after it was reported and, if asked for, put right.  Raises `EnforcementError`."""
+        with self.desk.locked("guard"):
+            if self.desk.state.pending() is not None:
+                return ()  # on trial, and watched: it may end at any moment
+            force = self.desk.state.current()
+            findings = tuple(self._findings(force)) if force is not None else ()
+            self._report(findings)
+            if findings and force is not None and self._restore:
+                self._put_right(force, findings)
+        return findings
+
+    def _findings(self, force: InForce) -> Iterator[Finding]:
+        blueprint = self._made(force)
+        if self.desk.kernel.marker() != blueprint.marker:
+            yield Finding(Kind.RULESET, f"the ruleset of {describe(force)} is gone")
+            return
+        if self._ruleset_changed(force):
+            yield Finding(Kind.RULESET, f"somebody has changed the ruleset of {describe(force)}")
+        for name in self.desk.kernel.unguarded(blueprint):
+            yield Finding(Kind.PROGRAM, f"{name} has no program: nothing passes it")
+        for setting in blueprint.settings:
+            value = self.desk.machine.setting(setting.name)
+            if setting.required and value is not None and value != setting.value:
+                yield Finding(Kind.SETTING, f"{setting.name} is {value} and not {setting.value}")
+
+    def _made(self, force: InForce) -> Blueprint:
+        """The blueprint of what is in force, made once."""
+        if self._blueprint is None or self._blueprint.force != force:
+            self._blueprint = self.desk.blueprint(force)
+        assert self._blueprint is not None
+        return self._blueprint
+
+    def _ruleset_changed(self, force: InForce) -> bool:
+        """Whether it lists otherwise than when it was loaded; asked only if anybody has changed any ruleset since."""
+        seen = (force, self.desk.kernel.ruleset_version())
+        if seen == self._seen:
+            return False
+        changed = self.desk.damaged(force)
+        self._seen = None if changed else seen
+        return changed
+
+    def _report(self, findings: tuple[Finding, ...]) -> None:
+        """Say what is new."""
+        for finding in findings:
+            if finding not in self._reported:
+                self._say(finding.text)
+                self._note(Outcome.FAILED, finding.text)
+        self._reported = frozenset(findings)
+
+    def _put_right(self, force: InForce, findings: tuple[Finding, ...]) -> None:
+        try:
+            if any(finding.kind is Kind.RULESET for finding in findings):
+                self._load_again(force)
+            else:
+                self.desk.kernel.settle(self._made(force))
+                self.desk.state.set_current(change.observed(self.desk.kernel, self._made(force)))
+        except EnforcementError as error:
+            self._say(f"cannot put it right: {error}")
+            self._note(Outcome.FAILED, f"{error.action}: {error.cause}")
+            return
+        self._say(f"put right: {describe(force)} is in force as it was loaded")
+        self._reported = frozenset()
+
+    def _load_again(self, force: InForce) -> None:
+        """The same policy in the next generation: what it was before cannot be trusted, connections are judged anew."""
+        old = self._made(force) if self.desk.kernel.marker() == self._made(force).marker else None
+        source = self.desk.state.source(force.chosen.digest)
+        new = design(source, source.policy(), force, self.desk.ways, preference=force.chosen.stateless)
+        change.carry_out(
+            self.desk.state, self.desk.kernel, Change("guard", old, new, self.desk.author), self.desk.attendant.arm
+        )
+
+    def _note(self, outcome: Outcome, detail: str) -> None:
+        """Into the journal; a full disk is said, and does not stop the guard."""
+        try:
+            self.desk.state.journal.write(Entry(now(), "guard", outcome, self.desk.author, detail=detail))
+        except EnforcementError as error:
+            self._say(str(error))
