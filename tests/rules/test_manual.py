@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,12 @@ def test_the_option_reference_is_current():
     assert (DOCS / "policy-file.md").read_text().endswith(options_reference())
 
 
-def test_the_example_of_the_guide_loads():
-    text = (DOCS / "policy-file.md").read_text()
-    assert sound(text.split("```yaml\n")[1].split("```")[0]).stateful.rules
+def test_the_examples_of_the_guide_load():
+    examples = re.findall(r"^```yaml\n(.*?)^```$", (DOCS / "policy-file.md").read_text(), re.MULTILINE | re.DOTALL)
+    policies = [sound(each if each.startswith("twinwall:") else f"twinwall: 1\n{each}") for each in examples]
+    assert len(policies) == 4
+    assert any(policy.nat.forward for policy in policies)
+    assert any(rule.inspect for policy in policies for rule in policy.stateful.rules)
 
 
 def test_every_code_is_used_somewhere():

@@ -1,7 +1,7 @@
 """The section `nat` of a policy file: which addresses a gateway translates.
 
-Rules see the addresses of the inside: a packet's own before its source is translated, the inner server's after a port was
-forwarded.  An address becomes one of the same IP version; NAT64 is refused by name.
+Stateful rules see the addresses of the inside: a packet's own before its source is translated, the inner server's after a port
+was forwarded.  An address becomes one of the same IP version; NAT64 is refused by name.
 """
 
 from __future__ import annotations
