@@ -22,7 +22,8 @@ from twinwall.render.hooks import render_early, render_hooks, render_inspection
 from twinwall.render.judge import render_judge
 from twinwall.render.marks import FAST, RULE_NUMBER, SCOPE_FLOW
 from twinwall.render.nat import render_nat, unsupported_nat
-from twinwall.render.options import QueueWay, RenderOptions
+from twinwall.render.options import QueueWay, RenderOptions, StatelessWay
+from twinwall.render.stateless import output_chains, remove_table, stateless_table
 from twinwall.render.sysctls import unsupported_tracking
 from twinwall.render.unsupported import Unsupported, refuse
 from twinwall.render.verdicts import Ends
@@ -79,7 +80,8 @@ def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
         render_inspection(chains, ends, policy.attach, options)
     counters = "".join(f"\tcounter {name} {{\n\t}}\n" for name in sorted(ends.counters))
     sets = [same, _flow_hits(policy, parts), *walks.sets.text, *walks.maps]
-    return Ruleset(_script(options, counters + "".join(sets) + chains.text() + render_nat(policy.nat)))
+    body = [counters, *sets, chains.text(), _sending(policy, policy.attach), render_nat(policy.nat)]
+    return Ruleset(_script(options, _stateless(policy, policy.attach, options), "".join(body)))
 
 
 def _base(chains: Chains, ends: Ends, attach: Attach, options: RenderOptions) -> None:
@@ -88,11 +90,22 @@ def _base(chains: Chains, ends: Ends, attach: Attach, options: RenderOptions) ->
     render_hooks(chains, ends, attach)
 
 
-def _script(options: RenderOptions, body: str) -> str:
+def _sending(policy: Policy, attach: Attach) -> str:
+    """What a host sends meets the stateless stage in our own table."""
+    return output_chains(policy, attach) if attach.mode is Mode.HOST else ""
+
+
+def _script(options: RenderOptions, stateless: str, body: str) -> str:
     """Make sure that there is a table, delete it, and write the new one: all in one transaction."""
     comment = f'\tcomment "twinwall {options.digest} generation {options.generation}"\n'
-    gone = "table netdev twinwall\ndelete table netdev twinwall\n"
-    return f"table {TABLE}\ndelete table {TABLE}\n{gone}table {TABLE} {{\n{comment}{body}}}\n"
+    return f"table {TABLE}\ndelete table {TABLE}\n{stateless}table {TABLE} {{\n{comment}{body}}}\n"
+
+
+def _stateless(policy: Policy, attach: Attach, options: RenderOptions) -> str:
+    """The netdev tables: this policy's if it has one, and no other."""
+    if options.stateless is StatelessWay.XDP:
+        return remove_table(options.generation) + remove_table(options.generation + 1)
+    return remove_table(options.generation + 1) + stateless_table(policy, attach, options.generation)
 
 
 def _words(parts: Sequence[Part]) -> Iterator[int]:
