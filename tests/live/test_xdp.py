@@ -188,6 +188,24 @@ def test_another_process_finds_the_stage_by_its_interface(wire, tmp_path):
     assert XdpStage.of("fw0") is None
 
 
+def test_a_stage_that_was_found_again_knows_the_policy_s_interfaces(wire, tmp_path):
+    """What another process attaches, an interface that came back, has the number that the rules mean."""
+    from twinwall.live.xdp import XdpStage
+
+    rules = (
+        "    drop udp any any -> any any (sid:1; interface:other0;)\n    drop udp any any -> any any (sid:2; interface:fw1;)\n"
+    )
+    with load(policy(tmp_path, rules)) as stage:
+        stage.attach("fw0")
+    wire.plug("fw1", "far1")
+    with XdpStage.of("fw0") as found:
+        found.attach("fw1")
+        wire.send(DNS)
+        wire.send(DNS, DNS, into="far1")
+        until(lambda: seen(found) == 3)
+        assert [count.packets for count in found.counters().rules] == [0, 2]
+
+
 def test_packets_without_a_stamp_have_no_mark(wire, tmp_path):
     """An interface whose program was taken away from outside: the ruleset drops what has no stamp."""
     wire.count_marks(0, *(stamp << STAMP_SHIFTS[1] for stamp in Stamp if stamp))

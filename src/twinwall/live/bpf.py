@@ -16,6 +16,8 @@ from typing import Self
 from twinwall.live.error import EnforcementError
 
 SYSCALL_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
+MEMBARRIER_NUMBERS = {"x86_64": 324, "aarch64": 283, "riscv64": 283, "ppc64le": 365, "s390x": 356}
+MEMBARRIER_GLOBAL = 1
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, PROG_LOAD, OBJ_PIN, PROG_ATTACH, PROG_DETACH = 0, 1, 2, 3, 5, 6, 8, 9
 PROG_TEST_RUN, PROG_FD_BY_ID, MAP_FD_BY_ID, OBJ_INFO, PROG_QUERY, MAP_FREEZE, MAP_LOOKUP_BATCH = 10, 13, 14, 15, 16, 22, 24
 NO_BPF = "without the bpf system call there is no XDP stage: `apply` uses nftables for the stateless stage instead"
@@ -54,6 +56,17 @@ def bpf(command: int, attributes: bytes | bytearray, action: str) -> int:
     if isinstance(attributes, bytearray):
         attributes[:] = block.raw
     return result
+
+
+def wait_for_programs() -> None:
+    """Return when every program that runs now has ended, and the packets that it held are in the stack.
+
+    membarrier(2) waits for what the kernel calls a grace period; a kernel without it (or with processors that never enter the
+    kernel) leaves a moment of some microseconds.
+    """
+    number = MEMBARRIER_NUMBERS.get(platform.machine())
+    if number is not None:
+        _libc.syscall(number, MEMBARRIER_GLOBAL, 0, 0)
 
 
 class Descriptor:

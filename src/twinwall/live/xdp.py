@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 
 from twinwall.compile.policy import CompiledPolicy
 from twinwall.live import bpf_folder
-from twinwall.live.bpf import BpfError
+from twinwall.live.bpf import BpfError, wait_for_programs
 from twinwall.live.bpf_programs import XDP, XDP_HAS_FRAGS, Program
 from twinwall.live.error import EnforcementError
 from twinwall.live.links import Link, XdpMode, link, links, set_xdp
@@ -65,7 +65,6 @@ class XdpStage:
         self.maps = maps
         self.control = Control(maps.control)
         self.identifier = program.about().identifier
-        self._numbers: dict[str, int] = {}
 
     @classmethod
     def load(
@@ -85,8 +84,7 @@ class XdpStage:
             maps = StageMaps.make(compiled.stateless)
             stack.callback(maps.close)
             stage = cls(stack.enter_context(_load(maps, announce)), maps)
-            stage.control.begin(generation, STAMP_SHIFTS[slot(generation)], namespace_seal(), digest)
-            stage._numbers = {name: number for number, name in enumerate(policy.interfaces, 1)}
+            stage.control.begin(generation, STAMP_SHIFTS[slot(generation)], namespace_seal(), digest, policy.interfaces)
             wanted = {*policy.interfaces, *(policy.attach.interfaces if policy.attach else ())}
             for each in links():
                 if each.name in wanted:
@@ -132,6 +130,7 @@ class XdpStage:
         if not found.has_ethernet_header:
             cause = f"its frames ({found.kind or 'this kind of link'}) have no Ethernet header"
             raise EnforcementError(f"attach XDP to {interface}", cause, FALL_BACK)
+        self.control.keep_only({each.index for each in links()})
         self._know(found)
         with _running(found) or ExitStack() as present:
             attach_stamp(found.index, namespace_seal())
@@ -141,7 +140,7 @@ class XdpStage:
             return found.xdp[0].mode
 
     def _know(self, found: Link) -> None:
-        self.control.know(found.index, self._numbers.get(found.name, 0))
+        self.control.know(found.index, self.control.number(found.name))
 
     def _attach_first(self, found: Link) -> XdpMode:
         try:
@@ -160,18 +159,19 @@ class XdpStage:
             if attached.program == self.identifier:
                 set_xdp(found.index, attached.mode, -1, self.program.number)
                 detach_stamp(found.index)
-        self.control.forget(found.index)
 
     def succeed(self, old: XdpStage) -> None:
         """Step 2: from now on the running program `old` calls this one for every packet, and both stamp it.
 
-        It stays so if this process ends: a name in the BPF file system keeps what `old` refers to.
+        When this returns, no packet is on its way any more that `old` alone has judged.  It stays so if this process ends:
+        a name in the BPF file system keeps what `old` refers to.
         """
         path = bpf_folder.pin_folder() / old._pin_name()
         if not path.exists():
             old.maps.successor.pin(str(path))
         old.maps.successor.put(self.program)
         old.control.successor = True
+        wait_for_programs()
 
     def forget_successor(self) -> None:
         """Undo step 2: this program is the last again."""

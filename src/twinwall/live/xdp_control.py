@@ -6,6 +6,8 @@ import ctypes
 import socket
 import struct
 import sys
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from twinwall.live.bpf_maps import MAPPABLE, ArrayMap
 from twinwall.live.error import EnforcementError
@@ -14,6 +16,7 @@ from twinwall.targets.ebpf_entry import (
     CONTROL_GENERATION,
     CONTROL_INTERFACES,
     CONTROL_LAYOUT,
+    CONTROL_NAMES,
     CONTROL_SEAL,
     CONTROL_SHIFT,
     CONTROL_SUCCESSOR,
@@ -21,6 +24,8 @@ from twinwall.targets.ebpf_entry import (
     INTERFACE_PLACES,
     INTERFACE_PROBES,
     LAYOUT,
+    NAME_WORDS,
+    NAMES,
     SEAL_MASK,
 )
 
@@ -53,14 +58,18 @@ class Control:
             del self._words
             self._memory.close()
 
-    def begin(self, generation: int, shift: int, seal: int, digest: bytes) -> None:
-        """Write what stays."""
+    def begin(self, generation: int, shift: int, seal: int, digest: bytes, names: Sequence[str] = ()) -> None:
+        """Write what stays; `names` are the interfaces that rules name, from number 1."""
+        for number, name in enumerate(names, 1):
+            self._write(CONTROL_NAMES + NAME_WORDS * number, NAME_WORDS, name.encode())
+        self._write(CONTROL_DIGEST, DIGEST_WORDS, digest)
         self._words[CONTROL_LAYOUT] = LAYOUT
         self._words[CONTROL_GENERATION] = generation
         self._words[CONTROL_SHIFT] = shift
         self._words[CONTROL_SEAL] = seal
-        for place, word in enumerate(struct.unpack(f"<{DIGEST_WORDS}Q", digest.ljust(8 * DIGEST_WORDS, b"\0"))):
-            self._words[CONTROL_DIGEST + place] = word
+
+    def _write(self, at: int, words: int, content: bytes) -> None:
+        self._words[at : at + words] = list(struct.unpack(f"<{words}Q", content.ljust(8 * words, b"\0")))
 
     def check_layout(self) -> None:
         """Refuse a program whose maps this version cannot read."""
@@ -86,6 +95,16 @@ class Control:
     def successor(self, called: bool) -> None:
         self._words[CONTROL_SUCCESSOR] = int(called)
 
+    def number(self, name: str) -> int:
+        """The policy's number for an interface; 0: no rule names it."""
+        wanted = struct.unpack(f"<{NAME_WORDS}Q", name.encode().ljust(8 * NAME_WORDS, b"\0"))
+        places = range(1, NAMES)
+        return next((each for each in places if tuple(self._name(each)) == wanted), 0)
+
+    def _name(self, number: int) -> list[int]:
+        start = CONTROL_NAMES + NAME_WORDS * number
+        return self._words[start : start + NAME_WORDS]
+
     def know(self, index: int, number: int) -> None:
         """From now on the interface with this index is number `number` of the policy (0: rules do not name it)."""
         first = index % INTERFACE_PLACES
@@ -97,11 +116,10 @@ class Control:
             raise EnforcementError("attach XDP to an interface", cause, "make the interface anew: it then gets another index")
         self._words[(same + free)[0]] = index | number << 32
 
-    def forget(self, index: int) -> None:
-        """The interface is gone, and so is its number."""
-        first = CONTROL_INTERFACES + index % INTERFACE_PLACES
-        for place in range(first, first + INTERFACE_PROBES):
-            if self._words[place] & INDEX_MASK == index:
+    def keep_only(self, indexes: AbstractSet[int]) -> None:
+        """Forget interfaces that are gone: their places are needed when many come and go."""
+        for place in range(CONTROL_INTERFACES, CONTROL_NAMES):
+            if self._words[place] and self._words[place] & INDEX_MASK not in indexes:
                 self._words[place] = 0
 
 

@@ -40,7 +40,10 @@ CONTROL_DIGEST = 5  # 4 words: which policy this is; only userspace reads it
 CONTROL_INTERFACES = 16  # INTERFACE_PLACES words: interface index:32 number:8 (at bit 32); 0: free
 INTERFACE_PLACES = 1024  # an interface stands at its index modulo this, or in one of the next INTERFACE_PROBES - 1 places
 INTERFACE_PROBES = 4
-CONTROL_WORDS = CONTROL_INTERFACES + INTERFACE_PLACES + INTERFACE_PROBES - 1
+CONTROL_NAMES = CONTROL_INTERFACES + INTERFACE_PLACES + INTERFACE_PROBES - 1  # the policy's interface names, by number:
+NAME_WORDS = 2  # so many words each, which only userspace reads
+NAMES = 256
+CONTROL_WORDS = CONTROL_NAMES + NAME_WORDS * NAMES
 
 LAYOUT = 1  # of counters and control: another version's program is read only if this is equal
 
