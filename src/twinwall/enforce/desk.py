@@ -39,7 +39,8 @@ class Desk:
     @contextmanager
     def locked(self, command: str) -> Iterator[None]:
         """Nobody else changes anything meanwhile, and what was left unfinished has been put right."""
-        with Lock(self.state.lock, command, patience=self.patience, waiting=self.waiting):
+        with Lock(self.state.lock, command, patience=self.patience, waiting=self.waiting) as lock:
+            self.kernel.hold(lock.descriptor)
             done = recovery.recover(self.state, self.kernel, self.attendant, self.author)
             if done:
                 self.said(done)

@@ -40,6 +40,11 @@ class LinuxKernel:
         """`announce` is called before the packet path is compiled for XDP, which happens once on each machine."""
         self._state = state
         self.programs = Programs(announce)
+        self._keep_open: tuple[int, ...] = ()
+
+    def hold(self, descriptor: int) -> None:
+        """Let `nft` hold the lock with this process, so that a killed command's transaction is over before another begins."""
+        self._keep_open = (descriptor,)
 
     def marker(self) -> Marker | None:
         """Which policy the ruleset says it is."""
@@ -59,7 +64,7 @@ class LinuxKernel:
         self.programs.prepare(new)
         if new is not None and new.force.way == "nft":
             # Packets that are under way while the ruleset changes then have the new policy's stamp already.
-            nft.load(stateless_table(new.policy, new.attach, new.force.generation, direct=False))
+            nft.load(stateless_table(new.policy, new.attach, new.force.generation, direct=False), self._keep_open)
         if new is not None:
             self._set(setting for setting in new.settings if setting.name.startswith(BRIDGE))
             if _queue(new) and not queue_rule.describe():
@@ -68,14 +73,14 @@ class LinuxKernel:
     def switch(self, new: Blueprint | None) -> None:
         """Load the ruleset, or remove every table of ours."""
         if new is not None:
-            nft.load(new.ruleset.text)
+            nft.load(new.ruleset.text, self._keep_open)
         else:
-            nft.remove(TABLES)
+            nft.remove(TABLES, self._keep_open)
 
     def settle(self, target: Blueprint | None) -> None:
         """Make everything else as `target` has it."""
         self.programs.settle(target)
-        _settle_tables(target)
+        self._settle_tables(target)
         _settle_queue(_queue(target) if target is not None else ())
         if target is not None:
             self._set(target.settings)
@@ -98,6 +103,13 @@ class LinuxKernel:
         """A digest of the ruleset's listing without what changes by itself."""
         objects = orjson.dumps([_still(each) for each in nft.listing(RULESET)])
         return hashlib.sha256(objects).hexdigest()[:32]
+
+    def _settle_tables(self, target: Blueprint | None) -> None:
+        """Remove what stamps packets for a policy that is not in force."""
+        own = table_name(target.force.generation) if target is not None and target.force.way == "nft" else ""
+        stale = [table for table in nft.present() if table.family == "netdev" and table.name != own]
+        if stale:
+            nft.remove(stale, self._keep_open)
 
     def _set(self, settings: Iterable[Setting]) -> None:
         """Set what differs, and remember what was there before twinwall first did, before it does."""
@@ -127,14 +139,6 @@ class LinuxKernel:
             self._state.set_originals({})
             if failures:
                 raise failures[0]
-
-
-def _settle_tables(target: Blueprint | None) -> None:
-    """Remove what stamps packets for a policy that is not in force."""
-    own = table_name(target.force.generation) if target is not None and target.force.way == "nft" else ""
-    stale = [table for table in nft.present() if table.family == "netdev" and table.name != own]
-    if stale:
-        nft.remove(stale)
 
 
 def _queue(target: Blueprint) -> tuple[QueueRule, ...]:

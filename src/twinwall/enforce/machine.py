@@ -9,7 +9,10 @@ from twinwall.enforce.programs import Programs, obstacle, running_modes
 from twinwall.live import queue_rule, sysctl
 from twinwall.live.error import EnforcementError
 from twinwall.live.links import Link, links
+from twinwall.live.probe import QUESTIONS, Answer
 from twinwall.policy.model import Policy
+
+NATIVE_QUEUE = next(question for name, question, _ in QUESTIONS if name == "nftables queue statement")
 
 
 class LinuxMachine:
@@ -45,6 +48,6 @@ class LinuxMachine:
         """How packets get to the inspector."""
         if not any(rule.inspect for rule in policy.stateful.rules):
             return "none"
-        if queue_rule.target_works():
-            return "target"
-        return "native"
+        if NATIVE_QUEUE().answer is Answer.YES:
+            return "native"
+        return "target" if queue_rule.target_works() else "none"

@@ -18,6 +18,9 @@ from twinwall.live.error import EnforcementError
 class Kernel(Protocol):
     """Who takes the steps.  A blueprint of None is no policy at all.  Every method raises `EnforcementError`."""
 
+    def hold(self, descriptor: int) -> None:
+        """The lock's descriptor: whoever works for the kernel in another process holds it too."""
+
     def marker(self) -> Marker | None:
         """Which policy the kernel holds; None: none of ours."""
 

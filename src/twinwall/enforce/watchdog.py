@@ -120,25 +120,29 @@ class Watchdog:
     def bite(self, kernel: Kernel, whom: Author, patience: float = LOCK_PATIENCE) -> str:
         """Restore the old policy; what was done, empty if it had been confirmed after all.  Raises `EnforcementError`."""
         with ExitStack() as stack:
-            _take_lock(stack, self.state, patience)
+            lock = _take_lock(stack, self.state, patience)
+            if lock is not None:
+                kernel.hold(lock.descriptor)
             if not self.concerned():
                 return ""
             why = "nobody confirmed it in time"
             return restore_prepared(self.state, kernel, self.pending, whom, why, old=self.old, new=self.new)
 
 
-def _take_lock(stack: ExitStack, state: State, patience: float) -> None:
-    """Take the lock, if need be from a command that does not let go: it may be killed anywhere (`transaction`)."""
+def _take_lock(stack: ExitStack, state: State, patience: float) -> Lock | None:
+    """Take the lock, if need be from a command that does not let go: it may be killed anywhere (`transaction`).
+
+    None if not even that helps: whoever holds it is beyond being killed, and the machine may be beyond reach.
+    """
     with suppress(EnforcementError):
-        stack.enter_context(Lock(state.lock, "watchdog", patience=patience))
-        return
+        return stack.enter_context(Lock(state.lock, "watchdog", patience=patience))
     holder = read_holder(state.lock)
     if holder.pid and started(holder.pid) == holder.started:
         with suppress(ProcessLookupError):
             os.kill(holder.pid, signal.SIGKILL)
     with suppress(EnforcementError):
-        stack.enter_context(Lock(state.lock, "watchdog", patience=patience))
-    # Without the lock, then: whoever holds it is beyond being killed, and the machine may be beyond reach.
+        return stack.enter_context(Lock(state.lock, "watchdog", patience=patience))
+    return None
 
 
 def main(folder: str, change: str) -> int:

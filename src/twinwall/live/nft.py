@@ -54,9 +54,13 @@ REMEDIES = (  # a part of nft's message, and what to do about it; the first that
 OTHERWISE = "this is a defect of twinwall or of nftables: please report it with the output of `twinwall render`"
 
 
-def load(script: str) -> None:
-    """Run `script` as one transaction: all of it happens, or nothing.  Raises `EnforcementError`."""
-    _run(["-f", "-"], script, "load the ruleset")
+def load(script: str, keep_open: tuple[int, ...] = ()) -> None:
+    """Run `script` as one transaction: all of it happens, or nothing.  Raises `EnforcementError`.
+
+    `keep_open`: descriptors that the program holds too, such as a lock's: if this process is killed, the lock is held until
+    the transaction has happened or not.
+    """
+    _run(["-f", "-"], script, "load the ruleset", keep_open)
 
 
 def check(script: str) -> None:
@@ -90,18 +94,25 @@ def listing(table: Table) -> Listing:
     return [each for each in found if "metainfo" not in each]
 
 
-def remove(tables: Iterable[Table] = TABLES) -> None:
+def remove(tables: Iterable[Table] = TABLES, keep_open: tuple[int, ...] = ()) -> None:
     """Delete those of `tables` that exist, in one transaction."""
     chosen = tuple(tables)
     assert set(chosen) <= set(TABLES), "only our own tables are touched"
     # `add` before `delete`: deleting what does not exist would fail, and looking first would race.
-    load("".join(f"add table {table.family} {table.name}\ndelete table {table.family} {table.name}\n" for table in chosen))
+    script = "".join(f"add table {table.family} {table.name}\ndelete table {table.family} {table.name}\n" for table in chosen)
+    load(script, keep_open)
 
 
-def _run(arguments: list[str], script: str, action: str) -> str:
+def _run(arguments: list[str], script: str, action: str, keep_open: tuple[int, ...] = ()) -> str:
     try:
         done = subprocess.run(
-            ["nft", *arguments], input=script, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+            ["nft", *arguments],
+            input=script,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "LC_ALL": "C"},
+            pass_fds=keep_open,
         )
     except FileNotFoundError:
         raise EnforcementError(action, "the program nft is not installed", "install nftables 1.0 or newer") from None
