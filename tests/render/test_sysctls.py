@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from twinwall.policy.model import Attach, Flows, Mode, Overlap, Policy, Timeout, Tracking
-from twinwall.render.sysctls import FIXED, SAME_AS, render_sysctls, sysctl_of, unsupported_tracking
+from twinwall.policy.model import FOLLOWED, Attach, Flows, Mode, Overlap, Policy, Timeout, Tracking
+from twinwall.render.sysctls import FIXED, render_sysctls, sysctl_of, unsupported_tracking
 
 
 def rendered(**settings):
@@ -34,7 +34,7 @@ def test_the_kernel_has_every_setting():
 
 
 def test_every_timeout_has_a_setting_of_its_own():
-    names = [sysctl_of(each) for each in Timeout if each not in FIXED and each not in SAME_AS]
+    names = [sysctl_of(each) for each in Timeout if each not in FIXED and each not in FOLLOWED]
     assert len(set(names)) == len(names)
 
 
@@ -54,7 +54,7 @@ def test_a_bridge_shows_its_packets_to_the_ip_layer():
         (Tracking(tcp_max_retrans=256), "tcp_max_retrans: 256"),
         (Tracking(connections=1 << 31), "connections: 2,147,483,648"),
         (Tracking(timeouts=((Timeout.TCP_SYN_SENT2, 60.0),)), "timeouts.tcp_syn_sent2"),
-        (Tracking(timeouts=((Timeout.UDP, 60.0),)), "timeouts.udplite"),
+        (Tracking(timeouts=((Timeout.UDP, 60.0), (Timeout.UDPLITE, 30.0))), "timeouts.udplite"),
         (Tracking(timeouts=((Timeout.ICMP, 1.5),)), "timeouts.icmp: 1.5"),
         (Tracking(timeouts=((Timeout.GENERIC, 1e7),)), "timeouts.generic: 10,000,000"),
     ],
@@ -65,6 +65,11 @@ def test_what_linux_has_no_setting_for_is_refused(tracking, what):
     assert len(found) == 1
     assert what in found[0].what
     assert found[0].remedy
+
+
+def test_udplite_lives_as_long_as_udp_unless_the_policy_says_otherwise():
+    assert not unsupported_tracking(Policy(tracking=Tracking(timeouts=((Timeout.UDP, 60.0),))))
+    assert Tracking(timeouts=((Timeout.UDP, 60.0),)).seconds(Timeout.UDPLITE) == 60.0
 
 
 def test_linux_defaults_are_never_refused():

@@ -239,6 +239,10 @@ class Timeout(Enum):
     FRAGMENT_V6 = ("fragment_v6", 60)
 
 
+# A timeout that the policy does not give is the one that it does give for this: Linux has one setting for both.
+FOLLOWED = {Timeout.UDPLITE: Timeout.UDP, Timeout.UDPLITE_STREAM: Timeout.UDP_STREAM}
+
+
 class Flows(StrEnum):
     """Which flows the rules know.
 
@@ -267,7 +271,10 @@ class Tracking:
 
     def seconds(self, timeout: Timeout) -> float:
         """How long an entry lives in the state that `timeout` names."""
-        return next((value for name, value in reversed(self.timeouts) if name is timeout), timeout.value[1])
+        said = next((value for name, value in reversed(self.timeouts) if name is timeout), None)
+        if said is not None:
+            return said
+        return self.seconds(FOLLOWED[timeout]) if timeout in FOLLOWED else timeout.value[1]
 
 
 class Mode(StrEnum):

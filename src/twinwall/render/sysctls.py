@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from twinwall.policy.model import Flows, Mode, Overlap, Policy, Timeout, Tracking
+from twinwall.policy.model import FOLLOWED, Flows, Mode, Overlap, Policy, Timeout, Tracking
 from twinwall.render.unsupported import Unsupported
 
 CONNTRACK = "net.netfilter.nf_conntrack_"
@@ -21,7 +21,6 @@ ELSEWHERE = {Timeout.FRAGMENT_V4: "net.ipv4.ipfrag_time", Timeout.FRAGMENT_V6: f
 
 # Timeouts that Linux has, but no setting for.
 FIXED = {Timeout.TCP_SYN_SENT2: "it is always 120 s"}
-SAME_AS = {Timeout.UDPLITE: Timeout.UDP, Timeout.UDPLITE_STREAM: Timeout.UDP_STREAM}  # one setting for both
 
 LONGEST = 2_147_483  # seconds: the kernel counts in ticks, 31 bits of them, at most 1,000 a second
 MOST_RETRANSMISSIONS = 255
@@ -56,7 +55,7 @@ def _tracker(tracking: Tracking) -> Iterator[Setting]:
 
 def _timeouts(tracking: Tracking) -> Iterator[Setting]:
     for timeout in Timeout:
-        if timeout not in FIXED and timeout not in SAME_AS:
+        if timeout not in FIXED and timeout not in FOLLOWED:
             yield Setting(sysctl_of(timeout), str(int(tracking.seconds(timeout))), f"timeouts.{timeout.value[0]}")
 
 
@@ -129,10 +128,10 @@ def _unsupported_timeouts(tracking: Tracking) -> Iterator[Unsupported]:
         seconds = tracking.seconds(timeout)
         if timeout in FIXED and seconds != default:
             yield Unsupported(f"timeouts.{name}: Linux has no setting for it; {FIXED[timeout]}", "leave it out")
-        elif timeout in SAME_AS and seconds != tracking.seconds(SAME_AS[timeout]):
-            other = SAME_AS[timeout].value[0]
+        elif timeout in FOLLOWED and seconds != tracking.seconds(FOLLOWED[timeout]):
+            other = FOLLOWED[timeout].value[0]
             yield Unsupported(
-                f"timeouts.{name}: Linux has one timeout for it and {other}", f"give both the same value as {other}"
+                f"timeouts.{name}: Linux has one timeout for it and {other}", f"leave it out, and it is as {other}"
             )
         elif seconds != int(seconds):
             yield Unsupported(f"timeouts.{name}: {seconds} s; Linux counts whole seconds", "write a whole number of seconds")
