@@ -23,7 +23,7 @@ def test_one_is_stateless_one_stateful_and_one_both():
     assert stateful.stateful.rules
     assert not stateful.stateless.rules
     assert [rule.text for rule in both.stateful.rules] == [rule.text for rule in stateful.stateful.rules]
-    assert (rule_count(stateless), rule_count(stateful), rule_count(both)) == (9, 4, 7)
+    assert (rule_count(stateless), rule_count(stateful), rule_count(both)) == (10, 4, 7)
 
 
 def test_a_policy_keeps_its_own_names_for_the_interfaces():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 TCP, UDP = 6, 17
-SYN, RST, ACK, SYN_ACK = 0x02, 0x04, 0x10, 0x12
+SYN, ACK, SYN_ACK, RST_ACK = 0x02, 0x10, 0x12, 0x14
 
 
 class Kind(StrEnum):
@@ -144,10 +144,10 @@ SCENARIOS = (
     ),
     _attack(
         "blind-reset",
-        "hping3 -R",
+        "hping3 -RA",
         "resets with a guessed number, into a download",
-        f"{HPING} -R -M 305419896 -a {{web}} -s 80 -k -p 40001 {{host}}",
-        Signature("web", TCP, RST),
+        f"{HPING} -R -A -M 305419896 -a {{web}} -s 80 -k -p 40001 {{host}}",
+        Signature("web", TCP, RST_ACK),
         during=TALK,
         server="nginx",
     ),
