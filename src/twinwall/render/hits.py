@@ -55,7 +55,7 @@ class Hits:
         self.generation = generation << marks.CT_GENERATION_SHIFT
         self.log_group = log_group
         if uses.reports:
-            chains.add("report", [f'log prefix "twinwall" group {log_group} snaplen 128'])
+            chains.add("report", [f'log prefix "twinwall {generation}" group {log_group} snaplen 128'])
         if uses.flow:
             self._flow()
 
