@@ -6,9 +6,10 @@ asked is taken out of replay's answer first, by name, in `visible`: nothing else
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.fidelity.headers import header_length, version_of
+from tests.fidelity.headers import header_length, option_kinds, protocol_of, version_of
 from tests.fidelity.replayed import Answer
 from tests.fidelity.witness import Name, Story, name_of
 from twinwall.compile.stateful import ALERT_LIMIT
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 
 NOT_SEEN = Answer("drop", "", "", None)
 LOST_PIECES = frozenset({"fragment_incomplete", "fragment_overlap", "fragment_limit", "fragment_duplicate"})
-MF = 0x2000
+TCP, ICMP, RST = 6, 1, 4
+ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
+LAST_ICMP_TYPE = 18
+CHECKED, UNCHECKED = frozenset({1, 6, 17, 58}), frozenset({47, 50, 51, 132, 136})  # by Linux, before it answers
+CHANGED_OPTIONS = frozenset({7, 68})  # record route, timestamp
 
 
 class Difference(NamedTuple):
@@ -50,7 +55,7 @@ def _packets(sent: Sequence[Sent], replayed: Replayed, seen: Story) -> Iterator[
         if name.piece and replayed.decisions["stage"][index] == StageName.STATEFUL:
             datagrams.setdefault(name._replace(piece=0), []).append(index)
         else:
-            yield from _one(index, each, visible(replayed, index), name, seen)
+            yield from _one(index, each, visible(replayed, index, each.packet), name, seen)
     for name, indices in datagrams.items():
         yield from _datagram(indices, sent, replayed, name, seen)
 
@@ -65,13 +70,35 @@ def compare_counts(policy: Policy, hits: Sequence[int], counted: Sequence[int]) 
     ]
 
 
-def visible(replayed: Replayed, index: int) -> Answer:
+def visible(replayed: Replayed, index: int, packet: bytes) -> Answer:
     """Replay's answer about a packet as far as a witness behind the stateless stage can confirm it."""
     answer = replayed.answers[index]
+    if answer.verdict == "reject" and (not answer.reply or unanswered(packet)):
+        answer = answer._replace(verdict="drop", reply="")  # that is how it looks from outside
     if replayed.decisions["stage"][index] == StageName.STATELESS:
         # A drop happens in front of every witness; of a pass it sees the label.  The counters confirm the rules (`trial`).
-        return NOT_SEEN if answer.verdict == "drop" else Answer("pass", "untracked", "stateless_pass", None)
+        return NOT_SEEN if answer.verdict == "drop" else Answer("pass", "untracked", "", None)
     return answer
+
+
+def unanswered(packet: bytes) -> str:
+    """Why Linux rejects this packet without an answer; empty if it answers."""
+    start, protocol = header_length(packet), protocol_of(packet)
+    if protocol == TCP and packet[start + 13] & RST:
+        return "no reset answers a reset"
+    if protocol == ICMP and (packet[start] in ICMP_ERRORS or packet[start] > LAST_ICMP_TYPE):
+        return "no ICMP error answers an ICMP error, or a message of an unknown type"
+    if protocol not in CHECKED | UNCHECKED:
+        return "Linux looks for an Internet checksum in the payload of a protocol that it does not know"
+    if protocol in CHECKED and version_of(packet) == 4 and options_change(packet[20:start]):
+        return "Linux has written into the options, and the header's checksum, which it adds to the transport's, is not right yet"
+    return ""
+
+
+def options_change(options: bytes) -> bool:
+    """Whether a router changes these IPv4 options when the packet comes in: route, time, what stands behind their end."""
+    kinds = list(option_kinds(options))
+    return bool(CHANGED_OPTIONS & set(kinds)) or 0 in kinds and any(options[options.index(0) :])
 
 
 def _one(index: int, sent: Sent, expected: Answer, name: Name, seen: Story) -> Iterator[Difference]:
@@ -100,7 +127,10 @@ def _datagram(indices: list[int], sent: Sequence[Sent], replayed: Replayed, name
     """Fragments that went to reassembly: one answer for the datagram they make, if they make one."""
     judged = [index for index in indices if replayed.answers[index].reason not in LOST_PIECES]
     expected = replayed.answers[judged[-1]] if judged else NOT_SEEN
-    came_out = b"".join(fragments_payload(piece) for at, pieces in seen.out.items() if at[:2] == name[:2] for piece in pieces)
+    alone = {name_of(each.packet) for index, each in enumerate(sent) if replayed.decisions["stage"][index] == StageName.STATELESS}
+    came_out = b"".join(
+        fragments_payload(piece) for at, pieces in seen.out.items() if at[:2] == name[:2] and at not in alone for piece in pieces
+    )
     answer = seen.answer(name) or NOT_SEEN
     if answer.verdict == "drop" and came_out and answer is not NOT_SEEN:
         answer = answer._replace(verdict="pass")
@@ -117,10 +147,13 @@ def fragments_payload(packet: bytes) -> bytes:
 
 def _strangers(sent: Sequence[Sent], seen: Story) -> Iterator[Difference]:
     """What was seen of packets that nobody sent, or more often than they were sent."""
-    names = {name_of(each.packet) for each in sent}
+    names = Counter(name_of(each.packet) for each in sent)
     wholes = {name._replace(piece=0) for name in names}
     for name, found in seen.packets.items():
         if name not in names and name not in wholes:
             yield Difference(-1, "no such packet", f"{name}: {found}")
-        elif len(found) > 1 and not name.piece:
-            yield Difference(-1, "one packet", f"{name}: {found}")
+        elif len(found) > max(names[name], 1):
+            yield Difference(-1, f"sent {names[name]} times", f"{name}: {found}")
+    for name, packets in seen.out.items():
+        if not name.piece and len(packets) > max(names[name], 1):
+            yield Difference(-1, f"sent {names[name]} times", f"{name} came out {len(packets)} times")

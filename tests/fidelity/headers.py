@@ -7,6 +7,7 @@ import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from random import Random
 
 IDENTS = 1 << 16  # numbers that a packet can carry
@@ -93,6 +94,16 @@ def add_ipv4_options(rng: Random, packet: bytes) -> bytes:
     options = b"".join(rng.sample(OPTIONS4, rng.choice([1, 1, 2])))
     head = bytes([0x45 + len(options) // 4]) + packet[1:2] + struct.pack("!H", len(packet) + len(options)) + packet[4:20]
     return head + options + packet[20:]
+
+
+def option_kinds(options: bytes) -> Iterator[int]:
+    """The kinds of IPv4 options, up to the end of the list (0) if it has one."""
+    at = 0
+    while at < len(options):
+        yield options[at]
+        if options[at] == 0:
+            return
+        at += 1 if options[at] == 1 else options[at + 1]
 
 
 def number(packet: bytes, ident: int) -> bytes:
