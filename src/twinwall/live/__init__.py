@@ -1,4 +1,6 @@
 """The kernel: the only package that makes system calls other than reading and writing files.
 
-- `bpf`: maps, programs and test runs, through the bpf system call
+- `bpf`, `bpf_maps`, `bpf_programs`, `bpf_folder`: maps and programs, through the bpf system call
+- `links`: interfaces, and what is attached to them
+- `xdp`: the stateless stage as a program on interfaces; `xdp_control`, `xdp_maps`, `xdp_stamp`: its parts
 """
