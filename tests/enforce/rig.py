@@ -71,6 +71,12 @@ class FakeKernel:
     def modes(self, target):
         return dict.fromkeys(target.attach.interfaces, "native")
 
+    def ruleset_version(self):
+        return self.steps
+
+    def unguarded(self, target):
+        return () if target.marker in self.judges else target.attach.interfaces
+
     def fingerprint(self):
         return str(self.ruleset)
 

@@ -58,15 +58,13 @@ def _rules(plan: Plan, *, every: bool) -> Iterator[str]:
 def _rule(sign: str, each: RuleChange) -> Iterator[str]:
     if each.before is not None and each.after is not None:
         yield f"  ~ {each.stage:<9} sid {each.sid}"
-        if each.before.text == each.after.text:
-            yield f"      the same words with another meaning: {each.after.text}"
+        if each.before == each.after:
+            yield f"      its variables have other contents: {each.after}"
             return
-        yield f"      - {each.before.text}"
-        yield f"      + {each.after.text}"
+        yield f"      - {each.before}"
+        yield f"      + {each.after}"
         return
-    rule = each.after or each.before
-    assert rule is not None
-    yield f"  {sign} {each.stage:<9} {rule.text}"
+    yield f"  {sign} {each.stage:<9} {each.after or each.before}"
 
 
 def _kernel(plan: Plan) -> Iterator[str]:

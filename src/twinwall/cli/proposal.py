@@ -111,7 +111,7 @@ def propose_removal(desk: Desk) -> Proposal:
     except EnforcementError as error:
         complain(f"warning: {error.cause}")
         standing = None
-    return Proposal(plan(desk.blueprint(standing), None, desk.machine), None)
+    return Proposal(plan(desk.blueprint(standing), desk.outline(standing), None, desk.machine), None)
 
 
 def propose_blueprint(desk: Desk, new: Blueprint | None) -> Proposal:
@@ -120,7 +120,7 @@ def propose_blueprint(desk: Desk, new: Blueprint | None) -> Proposal:
     from twinwall.enforce.ssh import find_session, interface_of, judge  # noqa: PLC0415
 
     standing = desk.in_force()
-    made = plan(desk.blueprint(standing), new, desk.machine, damaged=desk.damaged(standing))
+    made = plan(desk.blueprint(standing), desk.outline(standing), new, desk.machine, damaged=desk.damaged(standing))
     session = find_session()
     if session is None or new is None:
         return Proposal(made, None)

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from twinwall.enforce.marker import Marker
+from twinwall.enforce.outline import Outline
 from twinwall.enforce.source import Source
 from twinwall.enforce.state import InForce
 from twinwall.policy.model import Attach, Policy
@@ -53,6 +54,11 @@ class Blueprint:
             digest=self.force.chosen.digest,
         )
         return render_ruleset(self.policy, options)
+
+    @cached_property
+    def outline(self) -> Outline:
+        """The policy in outline."""
+        return Outline.of(self.policy)
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:

@@ -41,6 +41,7 @@ def carry_out(state: State, kernel: Kernel, change: Change, arm: Arm) -> Pending
     if change.new is not None:
         _ = change.new.ruleset  # what cannot be rendered is refused before anything is written
         state.keep_source(change.new.source)
+        state.keep_outline(change.new.source.digest, change.new.outline)
         state.keep_ruleset(change.new.source.digest, change.new.ruleset.text)
     state.set_pending(pending)
     try:
@@ -79,7 +80,9 @@ def observed(kernel: Kernel, target: Blueprint | None) -> InForce | None:
     """What is in force now, with what only the kernel knows of it."""
     if target is None:
         return None
-    return replace(target.force, modes=kernel.modes(target), fingerprint=kernel.fingerprint(), since=now())
+    version = kernel.ruleset_version()  # first: a change between the two is then found, not taken for ours
+    fingerprint = kernel.fingerprint()
+    return replace(target.force, modes=kernel.modes(target), version=version, fingerprint=fingerprint, since=now())
 
 
 def close_done(state: State, kernel: Kernel, pending: Pending, new: Blueprint | None, detail: str = "") -> None:

@@ -15,6 +15,7 @@ from twinwall.enforce.change import Change
 from twinwall.enforce.design import Ways, design, standing
 from twinwall.enforce.journal import Author, Outcome
 from twinwall.enforce.lock import Holder, Lock
+from twinwall.enforce.outline import NOTHING, Outline
 from twinwall.enforce.plan import Machine
 from twinwall.enforce.recovery import Attendant
 from twinwall.enforce.state import Chosen, Confirmed, InForce, Pending, State, uptime
@@ -54,9 +55,15 @@ class Desk:
         """What is in force, made again."""
         return recovery.blueprint(self.state, force)
 
+    def outline(self, force: InForce | None) -> Outline:
+        """What is in force, in outline."""
+        return NOTHING if force is None else self.state.outline(force.chosen.digest)
+
     def damaged(self, force: InForce | None) -> bool:
-        """Whether the ruleset in force is not as it was loaded."""
-        return force is not None and bool(force.fingerprint) and force.fingerprint != self.kernel.fingerprint()
+        """Whether the ruleset in force is not as it was loaded; it is listed only if anybody changed any ruleset since."""
+        if force is None or not force.fingerprint or force.version == self.kernel.ruleset_version():
+            return False
+        return force.fingerprint != self.kernel.fingerprint()
 
     def stored(self, chosen: Chosen, old: InForce | None) -> Blueprint:
         """A policy of the past, to be put in the place of `old`."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
+from dataclasses import dataclass
 
-from twinwall.policy.model import Policy, Rule
-
-STAGES = ("stateless", "stateful")
-RULES_APART = ("rules", "span", "name", "origin", "interfaces", "flowbits")  # told as rules, or not settings
+from twinwall.enforce.outline import STAGES, Outline, RuleLine
 
 
 @dataclass(frozen=True)
@@ -18,15 +15,9 @@ class RuleChange:
     """One rule that differs: `before` None if it was added, `after` None if it was removed."""
 
     stage: str
-    before: Rule | None
-    after: Rule | None
-
-    @property
-    def sid(self) -> int:
-        """The rule's number."""
-        rule = self.after or self.before
-        assert rule is not None
-        return rule.sid
+    sid: int
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True)
@@ -40,14 +31,14 @@ class SettingChange:
 
 @dataclass(frozen=True)
 class Difference:
-    """Everything that differs.  `moved`: rules that stand elsewhere among the others, by stage."""
+    """Everything that differs.  `moved`: how many rules stand elsewhere among the others."""
 
     rules: tuple[RuleChange, ...]
-    moved: dict[str, int]
+    moved: int
     settings: tuple[SettingChange, ...]
 
     def __bool__(self) -> bool:
-        return bool(self.rules or any(self.moved.values()) or self.settings)
+        return bool(self.rules or self.moved or self.settings)
 
     def select(self, *, before: bool, after: bool) -> tuple[RuleChange, ...]:
         """Added (`before` False), removed (`after` False) or changed rules (both True)."""
@@ -60,57 +51,42 @@ class Difference:
             "added": len(self.select(before=False, after=True)),
             "removed": len(self.select(before=True, after=False)),
             "changed": len(self.select(before=True, after=True)),
-            "moved": sum(self.moved.values()),
+            "moved": self.moved,
         }
         return {name: count for name, count in found.items() if count}
 
 
-def difference(before: Policy | None, after: Policy | None) -> Difference:
-    """What changes from `before` to `after`; None is no policy, which has no rules and no settings."""
+def difference(before: Outline, after: Outline) -> Difference:
+    """What changes from `before` to `after`; the settings only where both are policies."""
     rules: list[RuleChange] = []
-    moved: dict[str, int] = {}
+    moved = 0
     for stage in STAGES:
-        old, new = (_by_number(policy, stage) for policy in (before, after))
+        old, new = _by_number(getattr(before, stage)), _by_number(getattr(after, stage))
         rules += _changes(stage, old, new)
-        moved[stage] = _moved([key for key in old if key in new], {key: place for place, key in enumerate(new)})
-    settings = tuple(_settings("", before, after)) if before is not None and after is not None else ()
-    return Difference(tuple(rules), moved, settings)
+        moved += _moved([key for key in old if key in new], {key: place for place, key in enumerate(new)})
+    return Difference(tuple(rules), moved, tuple(_settings(before, after)))
 
 
-Key = tuple[
-    int, int, int
-]  # gid, sid, and which of several rules with that number: those that nobody wrote have none of their own
+Key = tuple[int, int, int]  # gid, sid, and which of several with these: rules that nobody wrote have no numbers of their own
 
 
-def _by_number(policy: Policy | None, stage: str) -> dict[Key, Rule]:
-    found: dict[Key, Rule] = {}
-    if policy is None:
-        return found
-    for rule in getattr(policy, stage).rules:
-        number = 0
-        while (rule.gid, rule.sid, number) in found:
-            number += 1
-        found[rule.gid, rule.sid, number] = rule
+def _by_number(lines: Sequence[RuleLine]) -> dict[Key, RuleLine]:
+    seen: Counter[tuple[int, int]] = Counter()
+    found: dict[Key, RuleLine] = {}
+    for line in lines:
+        found[line.gid, line.sid, seen[line.gid, line.sid]] = line
+        seen[line.gid, line.sid] += 1
     return found
 
 
-def _changes(stage: str, old: dict[Key, Rule], new: dict[Key, Rule]) -> Iterator[RuleChange]:
-    for key, rule in old.items():
+def _changes(stage: str, old: dict[Key, RuleLine], new: dict[Key, RuleLine]) -> Iterator[RuleChange]:
+    for key, line in old.items():
         if key not in new:
-            yield RuleChange(stage, rule, None)
-    for key, rule in new.items():
+            yield RuleChange(stage, line.sid, line.text, None)
+    for key, line in new.items():
         before = old.get(key)
-        if before is None or not _same(before, rule):
-            yield RuleChange(stage, before, rule)
-
-
-def _same(before: Rule, after: Rule) -> bool:
-    """Whether two rules mean the same, wherever they stand; a variable with other contents is another meaning."""
-    if before is after:
-        return True
-    return before.text == after.text and all(
-        getattr(before, each.name) == getattr(after, each.name) for each in fields(Rule) if each.name not in ("span", "group")
-    )
+        if before != line:
+            yield RuleChange(stage, line.sid, before.text if before else None, line.text)
 
 
 def _moved(common: Sequence[Key], places: dict[Key, int]) -> int:
@@ -123,28 +99,10 @@ def _moved(common: Sequence[Key], places: dict[Key, int]) -> int:
     return len(common) - len(tails)
 
 
-def _settings(name: str, before: object, after: object) -> Iterator[SettingChange]:
-    """The settings that differ, as far down as they have names."""
-    if before == after:
+def _settings(before: Outline, after: Outline) -> Iterator[SettingChange]:
+    if before.settings is None or after.settings is None:
         return
-    if is_dataclass(before) and is_dataclass(after) and type(before) is type(after):
-        for each in fields(before):
-            if each.name not in RULES_APART:
-                inner = f"{name}.{each.name}" if name else each.name
-                yield from _settings(inner, getattr(before, each.name), getattr(after, each.name))
-        return
-    yield SettingChange(name, _words(before), _words(after))
-
-
-def _words(value: object) -> str:
-    """A setting as a policy file would say it."""
-    if value is None:
-        return "(none)"
-    if isinstance(value, Enum):
-        return str(value.value if isinstance(value.value, str) else value.value[0])
-    if isinstance(value, tuple):
-        return f"[{', '.join(_words(each) for each in value)}]"
-    if is_dataclass(value):
-        said = ((each.name, getattr(value, each.name)) for each in fields(value) if each.name not in RULES_APART)
-        return f"{{{', '.join(f'{name}: {_words(inner)}' for name, inner in said)}}}"
-    return str(value)
+    for name in dict.fromkeys((*before.settings, *after.settings)):
+        old, new = before.settings.get(name, "none"), after.settings.get(name, "none")
+        if old != new:
+            yield SettingChange(name, old, new)

@@ -14,8 +14,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-import orjson
-
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.marker import Marker
 from twinwall.enforce.programs import Programs, modes, obstacle, unguarded
@@ -30,7 +28,7 @@ from twinwall.render.sysctls import Setting
 
 RULESET = Table("inet", "twinwall")
 BRIDGE = "net.bridge."  # without these settings a bridge's packets pass the ruleset by: they precede it
-VOLATILE = ("counter", "packets", "bytes", "handle")  # of a listing: what changes by itself
+STAMPING = tuple(table for table in TABLES if table.family == "netdev")
 
 
 class LinuxKernel:
@@ -51,8 +49,7 @@ class LinuxKernel:
         return Marker.parse(table_comment(RULESET))
 
     def check(self, new: Blueprint) -> None:
-        """Let nft look at the ruleset, and the kernel's verifier at the program."""
-        nft.check(new.ruleset.text)
+        """Let the kernel's verifier look at the program; the ruleset is a transaction, which happens or does not."""
         if new.force.way == "xdp":
             why = obstacle(new.attach)
             if why:
@@ -100,14 +97,13 @@ class LinuxKernel:
         return generation_number()
 
     def fingerprint(self) -> str:
-        """A digest of the ruleset's listing without what changes by itself."""
-        objects = orjson.dumps([_still(each) for each in nft.listing(RULESET)])
-        return hashlib.sha256(objects).hexdigest()[:32]
+        """A digest of the ruleset's listing without its counters."""
+        return hashlib.sha256(nft.still(RULESET).encode()).hexdigest()[:32]
 
     def _settle_tables(self, target: Blueprint | None) -> None:
         """Remove what stamps packets for a policy that is not in force."""
         own = table_name(target.force.generation) if target is not None and target.force.way == "nft" else ""
-        stale = [table for table in nft.present() if table.family == "netdev" and table.name != own]
+        stale = [table for table in STAMPING if table.name != own and table_comment(table) is not None]
         if stale:
             nft.remove(stale, self._keep_open)
 
@@ -155,12 +151,3 @@ def _settle_queue(wanted: tuple[QueueRule, ...]) -> None:
         queue_rule.install(wanted)
     else:
         queue_rule.remove()
-
-
-def _still(value: object) -> object:
-    """A listing without what changes by itself."""
-    if isinstance(value, dict):
-        return {name: _still(each) for name, each in value.items() if name not in VOLATILE}
-    if isinstance(value, list):
-        return [_still(each) for each in value]
-    return value

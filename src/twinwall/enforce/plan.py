@@ -14,6 +14,7 @@ from typing import Protocol
 
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.difference import Difference, difference
+from twinwall.enforce.outline import NOTHING, Outline
 from twinwall.live.links import Link
 from twinwall.policy.model import Attach, Mode
 
@@ -90,15 +91,15 @@ class Plan:
         return self.damaged or bool(self.difference) or forms[0] != forms[1] or bool(moved) or bool(self.sysctls)
 
 
-def plan(old: Blueprint | None, new: Blueprint | None, machine: Machine, *, damaged: bool = False) -> Plan:
-    """Compare.  Raises `PolicyError` with everything in the new policy that Linux cannot do."""
+def plan(old: Blueprint | None, before: Outline, new: Blueprint | None, machine: Machine, *, damaged: bool = False) -> Plan:
+    """Compare; `before` is the outline of `old`.  Raises `PolicyError` with everything that Linux cannot do."""
     if new is not None:
         _ = new.ruleset
     return Plan(
         old=old,
         new=new,
-        difference=difference(old.policy if old else None, new.policy if new else None),
-        interfaces=tuple(_interfaces(old, new, machine)),
+        difference=difference(before, new.outline if new else NOTHING),
+        interfaces=tuple(_interfaces(old, before, new, machine)),
         sysctls=tuple(_sysctls(new, machine)),
         warnings=tuple(_warnings(new, machine)) if new else (),
         damaged=damaged,
@@ -112,10 +113,10 @@ def count_objects(text: str) -> Objects:
     return Objects(dict(kinds), elements)
 
 
-def _interfaces(old: Blueprint | None, new: Blueprint | None, machine: Machine) -> Iterable[InterfaceChange]:
+def _interfaces(old: Blueprint | None, outline: Outline, new: Blueprint | None, machine: Machine) -> Iterable[InterfaceChange]:
     running = machine.running()
     there = {each.name for each in machine.links()}
-    before = {name: _form(old, name, running) for name in (old.attach.interfaces if old else ())} | dict(running)
+    before = {name: _form(old, name, running) for name in outline.interfaces} | dict(running)
     after = {name: _form(new, name, running) for name in (new.attach.interfaces if new else ())}
     for name in dict.fromkeys((*before, *after)):
         missing = "missing" if name not in there else ""

@@ -18,6 +18,7 @@ import orjson
 
 from twinwall.enforce.disk import read_whole, remove, write_whole
 from twinwall.enforce.journal import Author, Journal
+from twinwall.enforce.outline import Outline
 from twinwall.enforce.source import Source
 from twinwall.live.error import EnforcementError
 
@@ -57,6 +58,7 @@ class InForce:
     queue: str = "none"  # how packets get to the inspector: `native`, `target` or `none`
     modes: Mapping[str, str] = field(default_factory=dict)  # interface → native or generic
     since: str = ""
+    version: int = 0  # nftables' count of transactions when the ruleset had been loaded
     fingerprint: str = ""  # of the ruleset as the kernel lists it: tells whether somebody else changed it
 
 
@@ -153,6 +155,18 @@ class State:
         if source.digest != digest:
             raise _damaged(path, "is not the policy of that name")
         return source
+
+    def keep_outline(self, digest: str, outline: Outline) -> None:
+        """Store what a plan compares."""
+        write_whole(self.policy_folder(digest) / "outline.json", outline.encode())
+
+    def outline(self, digest: str) -> Outline:
+        """A stored policy in outline; made again if it is not there or damaged."""
+        data = read_whole(self.policy_folder(digest) / "outline.json")
+        try:
+            return Outline.decode(data or b"")
+        except (ValueError, KeyError, TypeError):
+            return Outline.of(self.source(digest).policy())
 
     def keep_ruleset(self, digest: str, text: str) -> None:
         """Store the ruleset as it was loaded, for people."""

@@ -94,6 +94,12 @@ def listing(table: Table) -> Listing:
     return [each for each in found if "metainfo" not in each]
 
 
+def still(table: Table) -> str:
+    """The text of one of our tables without its counters: what changes only if somebody changes it."""
+    assert table in TABLES, "only our own tables are looked at"
+    return _run(["--stateless", "list", "table", *table], "", f"list table {table.family} {table.name}")
+
+
 def remove(tables: Iterable[Table] = TABLES, keep_open: tuple[int, ...] = ()) -> None:
     """Delete those of `tables` that exist, in one transaction."""
     chosen = tuple(tables)
