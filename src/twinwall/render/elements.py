@@ -10,6 +10,7 @@ from twinwall.render.layers import Unit
 from twinwall.render.match import DESTINATION, DESTINATION_PORT, FIELDS, SOURCE, SOURCE_PORT, TOPS
 
 ADDRESS_TYPES = {4: "ipv4_addr", 6: "ipv6_addr"}
+Value = Callable[[Unit], str]
 SWAPPED = (DESTINATION, SOURCE, DESTINATION_PORT, SOURCE_PORT)
 
 
@@ -21,9 +22,10 @@ def field_text(field: int, family: int, *, swapped: bool = False) -> str:
 
 
 class Sets:
-    """The named sets of lines; equal ones are declared once."""
+    """The named sets of lines; equal ones are declared once.  `prefix` begins their names."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._names: dict[tuple[int, int, Intervals], str] = {}
         self.text: list[str] = []
 
@@ -32,7 +34,7 @@ class Sets:
         address = field in (SOURCE, DESTINATION)
         key = (int(address), family if address else 0, content)
         if key not in self._names:
-            name = f"{'net' if address else 'port'}{family if address else ''}_{len(self._names) + 1}"
+            name = f"{self._prefix}{'net' if address else 'port'}{family if address else ''}_{len(self._names) + 1}"
             self._names[key] = name
             write = writer(field, family)
             elements = [write(*bounds) for bounds in content]
@@ -77,23 +79,28 @@ def listed(elements: Sequence[str]) -> str:
     return "\t\telements = {\n" + "".join(f"\t\t\t{each},\n" for each in elements) + "\t\t}\n"
 
 
-def map_text(name: str, units: Sequence[Unit], fields: Sequence[int], family: int) -> str:
-    """The declaration of the map of units that do not overlap; `fields` are those of its key."""
+def map_text(name: str, units: Sequence[Unit], fields: Sequence[int], family: int, value: Value | None = None) -> str:
+    """The declaration of the map of units that do not overlap; `fields` are those of its key.
+
+    Its data are the units' words, for the packet mark; or what `value` says, a verdict.
+    """
     exact = all(unit.box[field][0] == unit.box[field][1] for unit in units for field in fields)
     kinds = [ADDRESS_TYPES[family] if field in (SOURCE, DESTINATION) else "inet_service" for field in fields]
-    head = (
-        f"\tmap {name} {{\n\t\ttype {' . '.join(kinds)} : mark\n" + ("" if exact else "\t\tflags interval\n") + "\t\tcounter\n"
-    )
-    return head + listed(_elements(units, fields, family)) + "\t}\n"
+    head = f"\tmap {name} {{\n\t\ttype {' . '.join(kinds)} : {'mark' if value is None else 'verdict'}\n"
+    flags = "" if exact else "\t\tflags interval\n"
+    return f"{head}{flags}\t\tcounter\n{listed(_elements(units, fields, family, value or _word))}\t}}\n"
 
 
-def _elements(units: Iterable[Unit], fields: Sequence[int], family: int) -> list[str]:
+def _elements(units: Iterable[Unit], fields: Sequence[int], family: int, value: Value) -> list[str]:
     writers = [(field, writer(field, family)) for field in fields]
     return [
-        f"{' . '.join(write(*unit.box[field]) for field, write in writers)}"
-        f' comment "sid {unit.match.sid}" : {unit.match.word:#010x}'
+        f'{" . ".join(write(*unit.box[field]) for field, write in writers)} comment "sid {unit.match.sid}" : {value(unit)}'
         for unit in units
     ]
+
+
+def _word(unit: Unit) -> str:
+    return f"{unit.match.word:#010x}"
 
 
 def key_text(fields: Sequence[int], family: int, *, swapped: bool = False) -> str:

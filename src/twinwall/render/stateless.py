@@ -10,13 +10,24 @@ In host mode `output_chains` judge what the machine sends, in `table inet twinwa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from twinwall.path.reason import Reason
 from twinwall.policy.model import Action, Attach, Policy
 from twinwall.render.marks import STAMP_MASK, STAMP_SHIFTS, STAMPS, STATELESS_PASS, Stamp, slot
 from twinwall.render.stateless_rules import ACTIONS, rule_chains
-from twinwall.render.stateless_sound import FIRST, LATER, MALFORMED, WHOLE, Chain, counter, link_rules, mark, sound_chains
+from twinwall.render.stateless_sound import (
+    FIRST,
+    LATER,
+    MALFORMED,
+    WHOLE,
+    Chain,
+    counted,
+    counter,
+    link_rules,
+    mark,
+    sound_chains,
+)
 
 PRIORITY = -450  # before fragments are put together, at -400
 STAMP_OF = {Action.PASS: Stamp.PASS, Action.DROP: Stamp.DROP, Action.FORWARD: Stamp.FORWARD}
@@ -31,13 +42,11 @@ def table_name(generation: int) -> str:
 
 def stateless_table(policy: Policy, attach: Attach, generation: int, *, direct: bool = True) -> str:
     """The netdev table, with the commands that replace an earlier one of the same slot.  Part of a transaction, or one."""
-    name = table_name(generation)
-    chains = (*_says(generation, direct=direct), *rule_chains(policy), *sound_chains(), _ingress(attach))
-    counters = _counters((Reason.NOT_IP, *MALFORMED, *DECIDED))
-    return (
-        f"add table netdev {name}\ndelete table netdev {name}\n"
-        f"table netdev {name} {{\n{counters}{''.join(map(str, chains))}}}\n"
-    )
+    rules = rule_chains(policy)
+    chains = (*_stamps(generation, direct=direct), *rules.chains, *sound_chains(), _ingress(attach))
+    names = [counter(Action.PASS, Reason.NOT_IP), *(counter(Action.DROP, each) for each in MALFORMED), *_decided()]
+    body = [*map(_declared, names), *rules.declared, *map(str, chains)]
+    return f"{remove_table(generation)}table netdev {table_name(generation)} {{\n{''.join(body)}}}\n"
 
 
 def remove_table(generation: int) -> str:
@@ -47,9 +56,10 @@ def remove_table(generation: int) -> str:
 
 
 def output_chains(policy: Policy, attach: Attach) -> str:
-    """The chains of `table inet twinwall` that judge what a host sends, with their counters."""
-    chains = [_renamed(each) for each in (*_output_says(), *rule_chains(policy, outgoing=True))]
-    return _counters(DECIDED) + "".join(map(str, (*chains, *_output(attach))))
+    """What `table inet twinwall` needs to judge what a host sends: counters, sets, maps and chains, named `stateless_…`."""
+    rules = rule_chains(policy, prefix=OUTPUT, outgoing=True)
+    chains = (*_output_ends(), *rules.chains, _output(attach))
+    return "".join((*map(_declared, _decided()), *rules.declared, *map(str, chains)))
 
 
 def _ingress(attach: Attach) -> Chain:
@@ -59,43 +69,39 @@ def _ingress(attach: Attach) -> Chain:
     return Chain("ingress", (hook, *link_rules()))
 
 
-def _says(generation: int, *, direct: bool) -> Iterator[Chain]:
-    """One chain for each action, and one for each action of a rule: write the stamp, leave the other slot's alone."""
+def _stamps(generation: int, *, direct: bool) -> Iterator[Chain]:
+    """Every verdict ends in its slot's stamp; the other slot's stamp stays."""
     shift = STAMP_SHIFTS[slot(generation)]
     others = STAMPS & ~(STAMP_MASK << shift)
-    for action in ACTIONS:
-        stamp = f"meta mark set meta mark & {others:#x} | {STAMP_OF[action] << shift:#x} accept"
-        end = "drop" if direct and action is Action.DROP else stamp
-        yield from _action(action, end)
+    ends = {action: f"meta mark set meta mark & {others:#x} | {stamp << shift:#x} accept" for action, stamp in STAMP_OF.items()}
+    if direct:
+        ends[Action.DROP] = "drop"
+    return _ends(ends)
 
 
-def _output_says() -> Iterator[Chain]:
+def _output_ends() -> Iterator[Chain]:
     """Here nothing has to be remembered but a pass: the packet is on its way to the tracker."""
-    ends = {
-        Action.PASS: f"meta mark set {STATELESS_PASS:#x} notrack accept",
-        Action.DROP: "drop",
-        Action.FORWARD: "meta mark set 0 accept",
-    }
-    for action in ACTIONS:
-        yield from _action(action, ends[action])
+    passed = f"meta mark set {STATELESS_PASS:#x} notrack accept"
+    return _ends({Action.PASS: passed, Action.DROP: "drop", Action.FORWARD: "meta mark set 0 accept"}, OUTPUT)
 
 
-def _action(action: Action, end: str) -> Iterator[Chain]:
-    """Where a default, and where a rule with this action, ends."""
-    yield Chain(f"say_{action.value}", (end,))
-    yield Chain(f"rule_{action.value}", (f"counter name {counter(Reason.STATELESS_RULE)} {end}",))
+def _ends(ends: Mapping[Action, str], prefix: str = "") -> Iterator[Chain]:
+    """Where a default, and where a rule of each action, ends."""
+    for action, end in ends.items():
+        yield Chain(f"{prefix}say_{action.value}", (end,))
+        yield Chain(f"{prefix}rule_{action.value}", (f"{counted(action, Reason.STATELESS_RULE)} {end}",))
 
 
-def _output(attach: Attach) -> Iterator[Chain]:
+def _output(attach: Attach) -> Chain:
     """A host's own packets are well-formed; they are whole too, unless a program wrote the IP header itself."""
     devices = ", ".join(f'"{each}"' for each in attach.interfaces)
-    yield Chain(
-        "stateless_output",
+    return Chain(
+        f"{OUTPUT}output",
         (
             f"type filter hook output priority {PRIORITY}; policy accept;",
             f"oifname != {{ {devices} }} accept",
             f"ip frag-off & 0x1fff != 0 {mark(LATER)} goto {OUTPUT}bare4",
-            f"exthdr frag exists frag frag-off != 0 {mark(LATER)} goto {OUTPUT}bare6",
+            f"frag frag-off != 0 {mark(LATER)} goto {OUTPUT}bare6",
             mark(WHOLE),
             f"ip frag-off & 0x2000 != 0 {mark(FIRST)}",
             f"frag more-fragments 1 {mark(FIRST)}",
@@ -104,10 +110,10 @@ def _output(attach: Attach) -> Iterator[Chain]:
     )
 
 
-def _renamed(chain: Chain) -> Chain:
-    rules = (each.replace("goto ", f"goto {OUTPUT}") for each in chain.rules)
-    return Chain(OUTPUT + chain.name, tuple(rules))
+def _decided() -> Iterator[str]:
+    """The counters of what rules and defaults decide."""
+    return (counter(action, reason) for reason in DECIDED for action in ACTIONS)
 
 
-def _counters(reasons: Iterable[Reason]) -> str:
-    return "".join(f"\tcounter {counter(each)} {{ }}\n" for each in reasons)
+def _declared(name: str) -> str:
+    return f"\tcounter {name} {{\n\t}}\n"

@@ -1,169 +1,183 @@
-"""The stateless stage in nftables, second part: rules, in the order of the policy, one line for each entry and IP version.
+"""The stateless stage in nftables, second part: rules as verdict maps, in layers, so that the first match decides.
 
-`rules4` and `rules6` judge packets that have a transport header, `bare4` and `bare6` those without.  A line ends in the
-chain of its action; behind the last line the defaults decide.
+`rules4` and `rules6` judge packets that have a transport header, `bare4` and `bare6` those without, which only rules can match
+that ask for nothing in it.  Each sends a packet on by its protocol to a chain of lookups (`layers`); behind the last one the
+defaults decide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from twinwall.compile.conditions import Accepted, accepted_values
+from twinwall.compile.conditions import accepted_values
 from twinwall.compile.entries import Entry, entries_of
-from twinwall.path.layout import ICMP, ICMP6, SCTP, TCP, UDP, UDPLITE
+from twinwall.path.layout import ICMP, ICMP6, TCP, UDP
 from twinwall.path.reason import Reason
-from twinwall.policy.model import Action, Condition, PacketField, Policy, StatelessStage
-from twinwall.policy.sets import TOP_V4, TOP_V6, Intervals, PortSet
-from twinwall.render.stateless_sound import FIRST, LATER, WHOLE, Chain, counter, is_piece
+from twinwall.policy.model import Action, Condition, PacketField, Policy, Rule, StatelessStage
+from twinwall.policy.sets import ANY_PORT
+from twinwall.render.classes import ProtocolClass, protocol_classes
+from twinwall.render.elements import Sets, key_text, line_text, map_text
+from twinwall.render.guards import accepted, compared
+from twinwall.render.layers import Unit, plan_steps
+from twinwall.render.match import Guard, Match, Region, asked_fields, without
+from twinwall.render.stateless_sound import FIRST, LATER, WHOLE, Chain, counted, is_piece
 
-WITH_PORTS = frozenset({TCP, UDP, UDPLITE, SCTP})
-ALL_PROTOCOLS = frozenset(range(256))
-VERSIONS = (4, 6)
-
-
-def rule_chains(policy: Policy, *, outgoing: bool = False) -> tuple[Chain, ...]:
-    """`rules4`, `rules6`, `bare4`, `bare6`, and the defaults.  `outgoing`: packets have no incoming interface."""
-    stage = policy.stateless
-    entries = entries_of(stage.rules)
-    chains = [Chain("defaults", tuple(_defaults(stage)))]
-    for version in VERSIONS:
-        for name, bare in (("rules", False), ("bare", True)):
-            lines = (_line(each, version, policy.interfaces, bare=bare, outgoing=outgoing) for each in entries)
-            chains.append(Chain(f"{name}{version}", (*(line for line in lines if line), "goto defaults")))
-    return tuple(chains)
+FAMILIES = (4, 6)
+ACTIONS = (Action.PASS, Action.DROP, Action.FORWARD)
+HEADER_FIELDS = {  # which byte of the transport header, of which protocols
+    PacketField.TCP_FLAGS: ("@th,104,8", (TCP,)),
+    PacketField.ICMP_TYPE: ("@th,0,8", (ICMP, ICMP6)),
+    PacketField.ICMP_CODE: ("@th,8,8", (ICMP, ICMP6)),
+}
 
 
-def _defaults(stage: StatelessStage) -> Iterator[str]:
+@dataclass(frozen=True)
+class RuleChains:
+    """Declarations of maps and sets, and the chains that look into them."""
+
+    declared: tuple[str, ...]
+    chains: tuple[Chain, ...]
+
+
+def rule_chains(policy: Policy, *, prefix: str = "", outgoing: bool = False) -> RuleChains:
+    """Everything from `rules4`, `rules6`, `bare4` and `bare6` to `rule_ACTION` and `say_ACTION`, where a packet ends.
+
+    `prefix` begins all names.  `outgoing`: packets have no incoming interface.
+    """
+    rendering = _Rendering(policy, prefix, outgoing=outgoing)
+    chains = [Chain(f"{prefix}defaults", tuple(_defaults(policy.stateless, prefix)))]
+    for family in FAMILIES:
+        for bare in (False, True):
+            chains += rendering.judge(family, bare=bare)
+    return RuleChains((*rendering.sets.text, *rendering.maps.values()), tuple(chains))
+
+
+def _defaults(stage: StatelessStage, prefix: str) -> Iterator[str]:
     """No rule matched: what the stage says of fragments, and of everything else."""
     other = stage.fragments if stage.other_fragments is None else stage.other_fragments
-    fragments = f"counter name {counter(Reason.STATELESS_FRAGMENT_DEFAULT)}"
-    yield f"{is_piece(FIRST, LATER)} meta l4proto {UDP} {fragments} goto say_{stage.fragments.value}"
-    yield f"{is_piece(FIRST, LATER)} {fragments} goto say_{other.value}"
-    yield f"counter name {counter(Reason.STATELESS_DEFAULT)} goto say_{stage.default.value}"
+    piece, reason = is_piece(FIRST, LATER), Reason.STATELESS_FRAGMENT_DEFAULT
+    yield f"{piece} meta l4proto {UDP} {counted(stage.fragments, reason)} goto {prefix}say_{stage.fragments.value}"
+    yield f"{piece} {counted(other, reason)} goto {prefix}say_{other.value}"
+    yield f"{counted(stage.default, Reason.STATELESS_DEFAULT)} goto {prefix}say_{stage.default.value}"
 
 
-def _line(entry: Entry, version: int, interfaces: Sequence[str], *, bare: bool, outgoing: bool) -> str:
-    """One entry for one IP version; empty if no such packet can match it."""
-    tests = _tests(entry, version, interfaces, bare=bare, outgoing=outgoing)
-    if tests is None:
-        return ""
-    return " ".join((*tests, f'counter goto rule_{entry.rule.action.value} comment "sid {entry.rule.sid}"'))
+class _Rendering:
+    """The rules of one table; equal sets and maps are declared once."""
+
+    def __init__(self, policy: Policy, prefix: str, *, outgoing: bool) -> None:
+        self._policy, self._prefix, self._outgoing = policy, prefix, outgoing
+        self._entries = entries_of(policy.stateless.rules)
+        self.sets = Sets(prefix)
+        self.maps: dict[str, str] = {}  # declarations, by what they say behind the name
+
+    def judge(self, family: int, *, bare: bool) -> Iterator[Chain]:
+        """The chain for all packets of a family, and one for each class of protocols that some rule concerns."""
+        entries = [each for each in self._entries if not (bare and _asks_header(each))]
+        name = f"{self._prefix}{'bare' if bare else 'rules'}{family}"
+        defaults = f"goto {self._prefix}defaults"
+        targets: dict[int, str] = {}
+        for protocols in protocol_classes([each.rule for each in entries]):
+            lines = tuple(self._lookups(entries, family, protocols))
+            if lines:
+                yield Chain(f"{name}_{protocols.name}", (*lines, defaults))
+                targets |= dict.fromkeys(protocols.numbers, f"{name}_{protocols.name}")
+        yield Chain(name, tuple(_dispatch(targets, defaults)))
+
+    def _lookups(self, entries: Sequence[Entry], family: int, protocols: ProtocolClass) -> Iterator[str]:
+        plan = plan_steps([*self._matches(entries, family, protocols)], family)
+        for step in plan.steps:
+            units = plan.units_of(step)
+            lookup = self._line(units[0], family) if step.whole else self._map(units, family, protocols)
+            yield f"{step.guard.text} {lookup}".strip()
+
+    def _line(self, unit: Unit, family: int) -> str:
+        return f'{line_text(unit, family, self.sets)} counter {self._target(unit)} comment "sid {unit.match.sid}"'.strip()
+
+    def _target(self, unit: Unit) -> str:
+        return f"goto {self._prefix}rule_{ACTIONS[unit.match.word].value}"
+
+    def _map(self, units: Sequence[Unit], family: int, protocols: ProtocolClass) -> str:
+        fields = asked_fields((unit.box for unit in units), family)
+        name = f"{self._prefix}{protocols.name}{family}_{len(self.maps) + 1}"
+        text = map_text(name, units, fields, family, self._target)
+        known = self.maps.setdefault(text.partition("\n")[2], text)
+        return f"{key_text(fields, family)} vmap @{known.split()[1]}"
+
+    def _matches(self, entries: Sequence[Entry], family: int, protocols: ProtocolClass) -> Iterator[Match]:
+        """The entries that concern the class; the way back of a two-way rule without what its way ahead has."""
+        ahead: Match | None = None
+        for place in protocols.rules:
+            match = self._match(entries[place], family, protocols)
+            if match is None:
+                continue
+            if ahead is not None and ahead.place == match.place:
+                yield from without(match, ahead.region, family)
+            else:
+                yield match
+            ahead = match
+
+    def _match(self, entry: Entry, family: int, protocols: ProtocolClass) -> Match | None:
+        """The entry as packets of the class see it; None if none of them can match."""
+        if not protocols.has_ports and (entry.source_ports, entry.destination_ports) != (ANY_PORT, ANY_PORT):
+            return None
+        region = _region(entry, family)
+        guard = self._guard(entry.rule, protocols)
+        possible = accepted_values(entry.rule.conditions, PacketField.IP_VERSION, 7)[family]
+        if guard is None or not possible or not all(region):
+            return None
+        return Match(entry.index, entry.rule.sid, ACTIONS.index(entry.rule.action), region, guard=Guard(guard))
+
+    def _guard(self, rule: Rule, protocols: ProtocolClass) -> str | None:
+        """What the rule asks beside addresses and ports; None if no packet of the class has it."""
+        texts = [_piece(rule.conditions), self._interface(rule.conditions)]
+        for field in sorted({each.field for each in rule.conditions} & HEADER_FIELDS.keys()):
+            place, owners = HEADER_FIELDS[field]
+            values = accepted(rule, field, 8)
+            texts.append(" ".join(compared(place, values, 8)) if values and protocols.protocol in owners else None)
+        found = [each for each in texts if each]
+        return None if None in texts else " ".join(found)
+
+    def _interface(self, conditions: Iterable[Condition]) -> str | None:
+        """The incoming interface; one that no rule names has number 0, and so does what the machine itself sends."""
+        known = accepted_values(conditions, PacketField.INTERFACE, len(self._policy.interfaces) + 1)
+        if known.all():
+            return ""
+        others = bool(known[0])
+        if self._outgoing:
+            return "" if others else None
+        pairs = zip(self._policy.interfaces, known[1:], strict=True)
+        names = ", ".join(f'"{name}"' for name, inside in pairs if bool(inside) != others)
+        if not names:
+            return None
+        return f"iifname {'!= ' if others else ''}{{ {names} }}"
 
 
-def _tests(entry: Entry, version: int, interfaces: Sequence[str], *, bare: bool, outgoing: bool) -> list[str] | None:
-    conditions = entry.rule.conditions
-    parts = (
-        _protocol(entry, bare=bare),
-        _addresses("saddr", entry.source.v4 if version == 4 else entry.source.v6, version),
-        _addresses("daddr", entry.destination.v4 if version == 4 else entry.destination.v6, version),
-        _ports("@th,0,16", entry.source_ports),
-        _ports("@th,16,16", entry.destination_ports),
-        _byte("@th,104,8", conditions, PacketField.TCP_FLAGS),
-        _byte("@th,0,8", conditions, PacketField.ICMP_TYPE),
-        _byte("@th,8,8", conditions, PacketField.ICMP_CODE),
-        _piece(conditions, bare=bare),
-        _interface(conditions, interfaces, outgoing=outgoing),
-    )
-    if any(each is None for each in parts) or not accepted_values(conditions, PacketField.IP_VERSION, 7)[version]:
+def _asks_header(entry: Entry) -> bool:
+    """Whether the entry asks for something that is in the transport header."""
+    ports = (entry.source_ports, entry.destination_ports) != (ANY_PORT, ANY_PORT)
+    return ports or any(each.field in HEADER_FIELDS for each in entry.rule.conditions)
+
+
+def _region(entry: Entry, family: int) -> Region:
+    addresses = [each.v4 if family == 4 else each.v6 for each in (entry.source, entry.destination)]
+    return (addresses[0], addresses[1], entry.source_ports.ranges, entry.destination_ports.ranges)
+
+
+def _piece(conditions: Iterable[Condition]) -> str | None:
+    inside = accepted_values(conditions, PacketField.FRAGMENT, LATER + 1)
+    pieces = [piece for piece in (WHOLE, FIRST, LATER) if inside[piece]]
+    if not pieces:
         return None
-    return [each for each in parts if each]
+    return "" if len(pieces) == LATER + 1 else is_piece(*pieces)
 
 
-# Each of these gives a test, an empty string if there is nothing to test, and None if no packet can pass.
-
-
-def _protocol(entry: Entry, *, bare: bool) -> str | None:
-    """The protocols that can have everything the entry asks for."""
-    asked = {each.field for each in entry.rule.conditions}
-    wanted = ALL_PROTOCOLS if entry.rule.protocols is None else entry.rule.protocols
-    wanted &= frozenset(_true(accepted_values(entry.rule.conditions, PacketField.PROTOCOL, 256)))
-    with_ports = not (entry.source_ports.is_any and entry.destination_ports.is_any)
-    needs = (
-        (with_ports, WITH_PORTS),
-        (PacketField.TCP_FLAGS in asked, frozenset({TCP})),
-        (bool(asked & {PacketField.ICMP_TYPE, PacketField.ICMP_CODE}), frozenset({ICMP, ICMP6})),
-    )
-    for needed, protocols in needs:
-        if needed:
-            wanted &= protocols
-    if not wanted or (bare and any(needed for needed, _ in needs)):
-        return None
-    return "" if wanted == ALL_PROTOCOLS else f"meta l4proto {_set(map(str, sorted(wanted)))}"
-
-
-def _addresses(field: str, intervals: Intervals, version: int) -> str | None:
-    if not intervals:
-        return None
-    if intervals == ((0, TOP_V4 if version == 4 else TOP_V6),):
-        return ""
-    kind = IPv4Address if version == 4 else IPv6Address
-    family = "ip" if version == 4 else "ip6"
-    return f"{family} {field} {_set(str(kind(low)) if low == high else f'{kind(low)}-{kind(high)}' for low, high in intervals)}"
-
-
-def _ports(field: str, ports: PortSet) -> str | None:
-    if not ports.ranges:
-        return None
-    return "" if ports.is_any else f"{field} {_set(map(_range, ports.ranges))}"
-
-
-def _byte(place: str, conditions: Iterable[Condition], field: PacketField) -> str | None:
-    """A byte of the transport header; a packet that got here has the header, and the protocol that the field belongs to."""
-    if all(each.field is not field for each in conditions):
-        return ""
-    runs = _runs(accepted_values(conditions, field, 256))
-    if runs == [(0, 255)]:
-        return ""
-    return f"{place} {_set(map(_range, runs))}" if runs else None
-
-
-def _piece(conditions: Iterable[Condition], *, bare: bool) -> str | None:
-    accepted = _true(accepted_values(conditions, PacketField.FRAGMENT, LATER + 1))
-    possible = [each for each in accepted if each != (WHOLE if bare else LATER)]
-    if not possible:
-        return None
-    return "" if len(possible) == LATER else is_piece(*possible)
-
-
-def _interface(conditions: Iterable[Condition], interfaces: Sequence[str], *, outgoing: bool) -> str | None:
-    """The incoming interface; one that no rule names has number 0, and so does what the machine itself sends."""
-    accepted = accepted_values(conditions, PacketField.INTERFACE, len(interfaces) + 1)
-    if accepted.all():
-        return ""
-    if outgoing:
-        return "" if accepted[0] else None
-    if accepted[0]:
-        return f"iifname != {_set(_quoted(interfaces, ~accepted))}"
-    return f"iifname {_set(_quoted(interfaces, accepted))}" if accepted.any() else None
-
-
-def _quoted(interfaces: Sequence[str], which: Accepted) -> Iterator[str]:
-    return (f'"{interfaces[number - 1]}"' for number in _true(which))
-
-
-def _true(accepted: Accepted) -> list[int]:
-    return [int(each) for each in accepted.nonzero()[0]]
-
-
-def _runs(accepted: Accepted) -> list[tuple[int, int]]:
-    """The inclusive ranges of accepted values."""
-    runs: list[tuple[int, int]] = []
-    for value in _true(accepted):
-        if runs and runs[-1][1] == value - 1:
-            runs[-1] = (runs[-1][0], value)
-        else:
-            runs.append((value, value))
-    return runs
-
-
-def _range(bounds: tuple[int, int]) -> str:
-    low, high = bounds
-    return str(low) if low == high else f"{low}-{high}"
-
-
-def _set(items: Iterable[str]) -> str:
-    return f"{{ {', '.join(items)} }}"
-
-
-ACTIONS = (Action.PASS, Action.DROP, Action.FORWARD)
+def _dispatch(targets: Mapping[int, str], defaults: str) -> Iterator[str]:
+    """Send a packet on by its protocol; no rule concerns those that are not among `targets`."""
+    if len(targets) == 256 and len(set(targets.values())) == 1:
+        yield f"goto {targets[0]}"
+        return
+    if targets:
+        pairs = (f"{number} : goto {name}" for number, name in sorted(targets.items()))
+        yield f"meta l4proto vmap {{ {', '.join(pairs)} }}"
+    yield defaults

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from twinwall.path.layout import AH, GRE, ICMP, ICMP6, SCTP, TCP, UDP, UDPLITE
 from twinwall.path.reason import Reason
+from twinwall.policy.model import Action
 from twinwall.render.marks import STAMPS
 
 WHOLE, FIRST, LATER = 0, 1, 2  # in the mark: PacketField.FRAGMENT
@@ -68,9 +69,14 @@ def bad(reason: Reason) -> str:
     return f"goto {reason.name.lower()}"
 
 
-def counter(reason: Reason) -> str:
-    """The name of the counter of a reason, in every table of ours."""
-    return f"reason_{reason.name.lower()}"
+def counter(action: Action, reason: Reason) -> str:
+    """The name of the counter of a verdict, in every table of ours."""
+    return f"{action.value}_{reason.name.lower()}"
+
+
+def counted(action: Action, reason: Reason) -> str:
+    """The statement that counts a verdict."""
+    return f"counter name {counter(action, reason)}"
 
 
 def mark(piece: int) -> str:
@@ -85,14 +91,14 @@ def is_piece(*pieces: int) -> str:
 
 def sound_chains() -> tuple[Chain, ...]:
     """All chains between `link_rules` and the rules."""
-    drops = (Chain(each.name.lower(), (f"counter name {counter(each)} drop",)) for each in MALFORMED)
+    drops = (Chain(each.name.lower(), (f"{counted(Action.DROP, each)} drop",)) for each in MALFORMED)
     return (*drops, *_ipv4(), *_ipv6())
 
 
 def link_rules() -> tuple[str, ...]:
     """The rules for any frame: by its ethertype, one VLAN tag having been taken away by the kernel."""
     kinds = {0x0800: "goto ip4_start", 0x86DD: "goto ip6_start", **dict.fromkeys(TAGS, bad(Reason.TOO_MANY_TAGS))}
-    return f"meta protocol vmap {_map(kinds)}", f"counter name {counter(Reason.NOT_IP)} accept"
+    return f"meta protocol vmap {_map(kinds)}", f"{counted(Action.PASS, Reason.NOT_IP)} accept"
 
 
 def _ipv4() -> Iterator[Chain]:

@@ -1,0 +1,82 @@
+"""What our tables have counted: packets and bytes by rule of either stage, and by verdict and reason.
+
+Each rule's share is spread over the elements and lines that were rendered from it; all of them carry its sid as a comment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from twinwall.live.nft import Listing
+from twinwall.render.stateless import OUTPUT
+
+SID = re.compile(r"sid (\d+)")
+
+
+class Count(NamedTuple):
+    """Packets, and their bytes from the IP header on."""
+
+    packets: int = 0
+    bytes: int = 0
+
+    def plus(self, other: Count) -> Count:
+        """Both together."""
+        return Count(self.packets + other.packets, self.bytes + other.bytes)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """`verdicts` by counter name, such as `drop_invalid`: together they are all packets that were judged."""
+
+    stateless: defaultdict[int, Count] = field(default_factory=lambda: defaultdict(Count))
+    stateful: defaultdict[int, Count] = field(default_factory=lambda: defaultdict(Count))
+    verdicts: dict[str, Count] = field(default_factory=dict)
+
+
+class _Share(NamedTuple):
+    """What one element or line has counted, and of which rule."""
+
+    stateless: bool
+    sid: int
+    counted: Count
+
+
+def read_counts(listing: Listing) -> Counts:
+    """Add up the listing of one of our tables (`nft.listing`)."""
+    found = Counts()
+    for each in listing:
+        ((kind, record),) = each.items()
+        if kind == "counter":
+            found.verdicts[record["name"]] = _count(record)
+        for share in _shares(kind, record):
+            rules = found.stateless if share.stateless else found.stateful
+            rules[share.sid] = rules[share.sid].plus(share.counted)
+    return found
+
+
+def _shares(kind: str, record: dict[str, Any]) -> Iterator[_Share]:
+    name = record.get("chain") if kind == "rule" else record.get("name")
+    stateless = record.get("family") == "netdev" or str(name).startswith(OUTPUT)
+    if kind == "rule":
+        counters = [part["counter"] for part in record["expr"] if isinstance(part.get("counter"), dict)]
+        yield from _share(stateless, record.get("comment", ""), counters)
+    elif kind in ("map", "set"):
+        for element in record.get("elem", ()):
+            inner = element[0] if isinstance(element, list) else element
+            if isinstance(inner, dict) and "elem" in inner:
+                counters = [inner["elem"]["counter"]] if "counter" in inner["elem"] else []
+                yield from _share(stateless, inner["elem"].get("comment", ""), counters)
+
+
+def _share(stateless: bool, comment: str, counters: list[dict[str, int]]) -> Iterator[_Share]:
+    sid = SID.fullmatch(comment)
+    if sid is not None and counters:
+        yield _Share(stateless, int(sid[1]), _count(counters[0]))
+
+
+def _count(record: dict[str, int]) -> Count:
+    return Count(record["packets"], record["bytes"])
