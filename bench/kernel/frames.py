@@ -11,8 +11,12 @@ import ctypes
 import ipaddress
 import struct
 import time
+from dataclasses import dataclass
+from typing import Self
 
-from twinwall.live.bpf import PROG_TEST_RUN, Program, bpf
+from twinwall.live.bpf import PROG_TEST_RUN, bpf
+from twinwall.live.bpf_maps import ProgramArray
+from twinwall.live.bpf_programs import XDP, XDP_HAS_FRAGS, Program
 from twinwall.targets.elf import ProgramCode
 
 UDP, TCP = 17, 6
@@ -25,7 +29,8 @@ BATCH = 64
 
 LOAD_64, STORE_64, STORE_16, LOAD_32 = 0x18, 0x7B, 0x6B, 0x61
 MOVE, MOVE_VALUE, ADD_VALUE, JUMP_IF_GREATER, CALL, EXIT = 0xBF, 0xB7, 0x07, 0x2D, 0x85, 0x95
-RANDOM = 7  # bpf_get_prandom_u32
+RANDOM, TAIL_CALL = 7, 12  # helpers bpf_get_prandom_u32, bpf_tail_call
+MAP_BY_DESCRIPTOR = 1
 XDP_PASS = 2
 
 
@@ -54,14 +59,35 @@ def _instruction(code: int, destination: int = 0, source: int = 0, offset: int =
     return struct.pack("<BBhi", code, destination | source << 4, offset, value)
 
 
-def generator(sample: bytes, *, spread: bool) -> Program:
-    """The program that passes frames like `sample`; with `spread`, each from a random source port."""
+@dataclass(frozen=True)
+class Generator:
+    """A program that makes frames, and the map through which it hands them on; a context manager."""
+
+    program: Program
+    successors: ProgramArray
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.program.close()
+        self.successors.close()
+
+
+def generator(sample: bytes, *, spread: bool, to: Program | None = None) -> Generator:
+    """Make frames like `sample`; with `spread`, each from a random source port.
+
+    They go through the program `to`, as an interface's frames go through the program attached to it; without it, to the stack.
+    """
     body = b""
     for at in range(0, HEADERS, 8):
         low, high = struct.unpack_from("<ii", sample, at)
         body += _instruction(LOAD_64, 4, value=low) + _instruction(0, value=high) + _instruction(STORE_64, 1, 4, at)
     if spread:
         body += _instruction(STORE_16, 1, 0, SOURCE_PORT_AT)
+    successors = ProgramArray.make(1, "bench_next")
+    if to is not None:
+        successors.put(to)
     code = (
         _instruction(MOVE, 6, 1)
         + _instruction(CALL, value=RANDOM)
@@ -71,18 +97,23 @@ def generator(sample: bytes, *, spread: bool) -> Program:
         + _instruction(ADD_VALUE, 3, value=HEADERS + 2)
         + _instruction(JUMP_IF_GREATER, 3, 2, len(body) // 8)
         + body
+        + _instruction(MOVE, 1, 6)
+        + _instruction(LOAD_64, 2, MAP_BY_DESCRIPTOR, value=successors.number)
+        + _instruction(0)
+        + _instruction(MOVE_VALUE, 3, value=0)
+        + _instruction(CALL, value=TAIL_CALL)  # comes back only where there is no successor
         + _instruction(MOVE_VALUE, 0, value=XDP_PASS)
         + _instruction(EXIT)
     )
-    return Program(ProgramCode(code, ()), {})
+    return Generator(Program.load(XDP, ProgramCode(code, ()), {}, flags=XDP_HAS_FRAGS), successors)
 
 
-def receive(program: int, sample: bytes, interface: int, count: int) -> float:
-    """Let interface number `interface` take in `count` frames through the program (a descriptor); nanoseconds a frame."""
+def receive(program: Program, sample: bytes, interface: int, count: int) -> float:
+    """Let interface number `interface` take in `count` frames through a program; nanoseconds a frame."""
     data = ctypes.create_string_buffer(sample, len(sample))
     context = ctypes.create_string_buffer(struct.pack("<6I", 0, len(sample), 0, interface, 0, 0))
     attributes = bytearray(struct.pack(
-        "<IIIIQQIIIIQQIII4x", program, 0, len(sample), 0, ctypes.addressof(data), 0, count, 0, len(context), 0,
+        "<IIIIQQIIIIQQIII4x", program.number, 0, len(sample), 0, ctypes.addressof(data), 0, count, 0, len(context), 0,
         ctypes.addressof(context), 0, LIVE_FRAMES, 0, BATCH,
     ))  # fmt: skip
     start = time.perf_counter_ns()
