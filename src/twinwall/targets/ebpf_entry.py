@@ -14,8 +14,8 @@ Maps, by the symbols that stand for them:
     tw_successor  a program array of one place
 
 The stamp is four bytes of packet metadata: two bits for each slot on top (`render.marks`), and below them a number that no
-other interface and no other network namespace has (CONTROL_SEAL + interface index).  Metadata stays with a packet that is
-forwarded on; without the seal, the stamp of an interface that a packet crossed before would count for the next.
+other interface and no other network namespace has (CONTROL_SEAL + interface index).  The kernel does not promise to clear the
+metadata of a packet that goes on to another interface; without the seal, an earlier interface's stamp could count there.
 """
 
 from __future__ import annotations
