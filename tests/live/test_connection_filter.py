@@ -8,7 +8,7 @@ import pytest
 
 from twinwall.live.connection import ConntrackEntry, FiveTuple, Status
 from twinwall.live.connection_filter import FilterError, parse_filter
-from twinwall.render.marks import CT_DROP, CT_GENERATION_SHIFT, CT_PASS
+from twinwall.render.marks import CT_DROP, CT_FAST_REPLY, CT_GENERATION_SHIFT, CT_PASS
 
 ONE_GENERATION = 1 << CT_GENERATION_SHIFT
 
@@ -23,7 +23,12 @@ def entry(original, reply=None, **fields):
 
 WEB = entry(ends("10.0.0.1", 40000, "192.0.2.7", 443), state="ESTABLISHED", mark=ONE_GENERATION | CT_PASS | 5)
 DNS = entry(ends("10.0.0.2", 5353, "192.0.2.53", 53, 17), status=Status(0), mark=ONE_GENERATION | CT_DROP | 6)
-SIX = entry(ends("2001:db8::1", 40001, "2001:db8:7::2", 22), state="SYN_SENT", status=Status.ASSURED)
+SIX = entry(
+    ends("2001:db8::1", 40001, "2001:db8:7::2", 22),
+    state="SYN_SENT",
+    status=Status.ASSURED,
+    mark=ONE_GENERATION | CT_FAST_REPLY,
+)
 PING = entry(ends("10.0.0.1", 9, "192.0.2.7", 8 << 8, 1))
 MASKED = entry(
     ends("10.0.0.9", 40002, "203.0.113.1", 8080),
@@ -61,7 +66,7 @@ ALL = {"web": WEB, "dns": DNS, "six": SIX, "ping": PING, "masked": MASKED}
         ("assured", "six"),
         ("unassured unreplied", "dns masked"),
         ("replied", "web ping"),
-        ("pass", "web"),
+        ("pass", "web six"),
         ("drop", "dns"),
         ("sid 100", "web"),
         ("mark 0x5/0xf", "web"),

@@ -31,7 +31,7 @@ def cells(seen: Seen, now: int) -> tuple[str, ...]:
         str(entry.seen.client),
         str(entry.seen.server),
         state_word(entry),
-        entry.verdict or "-",
+        verdict_word(entry) or "-",
         str(seen.rule.sid) if seen.rule is not None else "-",
         "-" if packets is None else str(packets),
         "-" if size is None else short(size),
@@ -44,8 +44,13 @@ def sentence(seen: Seen) -> str:
     """The connection in one line, in the packet language."""
     entry = seen.entry
     sid = f" sid {seen.rule.sid}" if seen.rule is not None else ""
-    verdict = f" {entry.verdict}" if entry.verdict else ""
-    return f"{protocol_word(entry.protocol)} {entry.seen.client} > {entry.seen.server} {state_word(entry)}{verdict}{sid}"
+    ends = f"{protocol_word(entry.protocol)} {entry.seen.client} > {entry.seen.server}"
+    return " ".join(word for word in (ends, state_word(entry), verdict_word(entry)) if word) + sid
+
+
+def verdict_word(entry: ConntrackEntry) -> str:
+    """What becomes of its packets without a further question: pass, drop; empty while each is asked."""
+    return "pass" if entry.passing else entry.verdict
 
 
 def state_word(entry: ConntrackEntry) -> str:
@@ -94,7 +99,7 @@ def data(seen: Seen) -> dict[str, Any]:
         "replied": bool(entry.status & Status.SEEN_REPLY),
         "assured": bool(entry.status & Status.ASSURED),
         "nat": _translation(entry),
-        "verdict": entry.verdict or None,
+        "verdict": verdict_word(entry) or None,
         "sid": seen.rule.sid if seen.rule is not None else None,
         "generation": entry.generation or None,
         "mark": entry.mark,

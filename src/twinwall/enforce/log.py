@@ -31,6 +31,7 @@ from twinwall.policy.model import Attach
 
 REMEMBERED = 65_536  # flows with alerts of which the end has not been seen
 FLOW_VERDICTS = {"pass": FLOW_PASS, "drop": FLOW_DROP, "": 0}
+GATHER = 1  # hundredths of a second that a packet may wait for others: records stand in time order but for that
 GLANCE = 500  # milliseconds after which it is looked whether another policy is in force
 
 
@@ -50,7 +51,7 @@ class EventLog:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._connections = stack.enter_context(ConntrackEvents((1, 3) if self._beginnings else (3,)))
-            self._group = LogGroup(self._wanted_group())
+            self._group = LogGroup(self._wanted_group(), gather=GATHER)
             self._stack = stack.pop_all()
         return self
 
@@ -75,7 +76,7 @@ class EventLog:
         wanted = self._wanted_group()
         if wanted != self._group.group:
             self._group.close()
-            self._group = LogGroup(wanted)
+            self._group = LogGroup(wanted, gather=GATHER)
 
     def _wanted_group(self) -> int:
         return (self._rules.book.attach or Attach()).log_group

@@ -16,7 +16,16 @@ from twinwall.engine.spoken import Endpoint
 from twinwall.engine.vocabulary import PORTED, protocol_word
 from twinwall.live.netlink import attribute, attributes, nested
 from twinwall.path.layout import GRE, ICMP, ICMP6, SCTP, TCP
-from twinwall.render.marks import CT_DROP, CT_GENERATION, CT_GENERATION_SHIFT, CT_PASS, CT_RULE
+from twinwall.render.marks import (
+    CT_DROP,
+    CT_FAST_ORIGINAL,
+    CT_FAST_REPLY,
+    CT_FAST_REPLY_NO_RULE,
+    CT_GENERATION,
+    CT_GENERATION_SHIFT,
+    CT_PASS,
+    CT_RULE,
+)
 
 
 class Attribute(IntEnum):
@@ -166,6 +175,11 @@ class ConntrackEntry:
         if not self.generation or not self.mark & (CT_PASS | CT_DROP):
             return ""
         return "pass" if self.mark & CT_PASS else "drop"
+
+    @property
+    def passing(self) -> bool:
+        """Whether packets of it pass without being asked again: the whole flow, or an established direction of it."""
+        return bool(self.generation and self.mark & (CT_PASS | CT_FAST_ORIGINAL | CT_FAST_REPLY | CT_FAST_REPLY_NO_RULE))
 
     def __str__(self) -> str:
         arrow = f"{protocol_word(self.protocol)} {self.seen.client} > {self.seen.server}"

@@ -33,7 +33,7 @@ WORDS: dict[str, Test] = {
     "replied": lambda entry: bool(entry.status & Status.SEEN_REPLY),
     "unreplied": lambda entry: not entry.status & Status.SEEN_REPLY,
     "nat": lambda entry: entry.translated,
-    "pass": lambda entry: entry.verdict == "pass",
+    "pass": lambda entry: entry.passing,
     "drop": lambda entry: entry.verdict == "drop",
 }
 
