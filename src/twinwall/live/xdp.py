@@ -216,7 +216,7 @@ def _load(maps: StageMaps, announce: Callable[[], None] | None) -> Program:
     try:
         return Program.load(XDP, code, maps.to_fill_in(), name=NAME, flags=XDP_HAS_FRAGS)
     except BpfError as error:
-        if error.number != errno.EINVAL or "e5" not in error.log:
+        if error.number != errno.EINVAL or "unknown opcode e5" not in error.log:
             raise
     code = load_program(may_goto=False, announce=announce).for_table(words)
     return Program.load(XDP, code, maps.to_fill_in(), name=NAME, flags=XDP_HAS_FRAGS)
