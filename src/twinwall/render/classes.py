@@ -9,7 +9,7 @@ import numpy as np
 
 from twinwall.compile.conditions import Accepted, accepted_values
 from twinwall.path.layout import ESP, ICMP, ICMP6, SCTP, TCP, UDP, UDPLITE
-from twinwall.policy.model import PacketField, Rule
+from twinwall.policy.model import Condition, PacketField, Rule
 
 PORTS = frozenset({TCP, UDP, UDPLITE, SCTP})
 APART = (TCP, UDP, UDPLITE, SCTP, ICMP, ICMP6, ESP)  # protocols of which some rule may ask what others do not have
@@ -29,7 +29,9 @@ class ProtocolClass:
 
 def protocol_classes(rules: Sequence[Rule]) -> tuple[ProtocolClass, ...]:
     """The classes, the largest one last."""
-    table = np.array([_accepts(rule) for rule in rules], np.bool_).reshape(-1, 256)
+    asked = [(rule.protocols, tuple(each for each in rule.conditions if each.field is PacketField.PROTOCOL)) for rule in rules]
+    accepts = {each: _accepts(*each) for each in set(asked)}
+    table = np.array([accepts[each] for each in asked], np.bool_).reshape(-1, 256)
     groups: dict[tuple[bytes, int], list[int]] = {}
     special = {number for number in APART if _is_special(number, table[:, number], rules)}
     for number in range(256):
@@ -43,10 +45,10 @@ def protocol_classes(rules: Sequence[Rule]) -> tuple[ProtocolClass, ...]:
     return tuple(sorted(found, key=lambda each: (len(each.numbers), min(each.numbers))))
 
 
-def _accepts(rule: Rule) -> Accepted:
-    allowed = accepted_values(rule.conditions, PacketField.PROTOCOL, 256)
-    if rule.protocols is not None:
-        allowed &= np.isin(np.arange(256), list(rule.protocols))
+def _accepts(protocols: frozenset[int] | None, conditions: tuple[Condition, ...]) -> Accepted:
+    allowed = accepted_values(conditions, PacketField.PROTOCOL, 256)
+    if protocols is not None:
+        allowed &= np.isin(np.arange(256), list(protocols))
     return allowed
 
 

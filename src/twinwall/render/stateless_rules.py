@@ -69,6 +69,7 @@ class _Rendering:
         self._policy, self._prefix, self._outgoing = policy, prefix, outgoing
         self._entries = entries_of(policy.stateless.rules)
         self.sets = Sets(prefix)
+        self._guards: dict[tuple[tuple[Condition, ...], int | None, int], Guard | None] = {}
         self.maps: dict[str, str] = {}  # declarations, by what they say behind the name
 
     def judge(self, family: int, *, bare: bool) -> Iterator[Chain]:
@@ -122,21 +123,27 @@ class _Rendering:
         if not protocols.has_ports and (entry.source_ports, entry.destination_ports) != (ANY_PORT, ANY_PORT):
             return None
         region = _region(entry, family)
-        guard = self._guard(entry.rule, protocols)
-        possible = accepted_values(entry.rule.conditions, PacketField.IP_VERSION, 7)[family]
-        if guard is None or not possible or not all(region):
+        if not all(region):
             return None
-        return Match(entry.index, entry.rule.sid, ACTIONS.index(entry.rule.action), region, guard=Guard(guard))
+        key = (entry.rule.conditions, protocols.protocol, family)
+        if key not in self._guards:
+            self._guards[key] = self._guard(entry.rule, protocols, family)
+        guard = self._guards[key]
+        if guard is None:
+            return None
+        return Match(entry.index, entry.rule.sid, ACTIONS.index(entry.rule.action), region, guard=guard)
 
-    def _guard(self, rule: Rule, protocols: ProtocolClass) -> str | None:
+    def _guard(self, rule: Rule, protocols: ProtocolClass, family: int) -> Guard | None:
         """What the rule asks beside addresses and ports; None if no packet of the class has it."""
+        if not accepted_values(rule.conditions, PacketField.IP_VERSION, 7)[family]:
+            return None
         texts = [_piece(rule.conditions), self._interface(rule.conditions)]
         for field in sorted({each.field for each in rule.conditions} & HEADER_FIELDS.keys()):
             place, owners = HEADER_FIELDS[field]
             values = accepted(rule, field, 8)
             texts.append(" ".join(compared(place, values, 8)) if values and protocols.protocol in owners else None)
         found = [each for each in texts if each]
-        return None if None in texts else " ".join(found)
+        return None if None in texts else Guard(" ".join(found))
 
     def _interface(self, conditions: Iterable[Condition]) -> str | None:
         """The incoming interface; one that no rule names has number 0, and so does what the machine itself sends."""
