@@ -11,8 +11,10 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+from twinwall.live import nft_library
 from twinwall.live.error import EnforcementError
 
 Listing = list[dict[str, Any]]  # what `nft --json` says: one dictionary an object, by its kind
@@ -123,8 +125,18 @@ def _run(arguments: list[str], script: str, action: str, keep_open: tuple[int, .
     except FileNotFoundError:
         raise EnforcementError(action, "the program nft is not installed", "install nftables 1.0 or newer") from None
     if done.returncode != 0:
-        raise refusal(action, done.stderr, script)
+        message = _again_with_room(arguments, script, done.stderr)
+        if message:
+            raise refusal(action, message, script)
     return done.stdout
+
+
+def _again_with_room(arguments: list[str], script: str, message: str) -> str:
+    """Where nft had no room for the transaction, another way to send it; what is wrong then, empty if nothing."""
+    if "Message too long" in message and "-f" in arguments:
+        with suppress(OSError):
+            return nft_library.run(script, dry="-c" in arguments)
+    return message
 
 
 def refusal(action: str, message: str, script: str) -> EnforcementError:
