@@ -65,7 +65,7 @@ FIELDS = {
     PacketField.TOS: (Field("@nh,8,8", 8, family=4),),
     PacketField.IP_ID: (Field("ip id", 16, family=4),),
     PacketField.FRAG_BITS: (Field("@nh,48,16 & 0xe000", 16, family=4),),
-    PacketField.FRAG_OFFSET: (Field("@nh,48,16 & 0x1fff", 16, family=4), Field("frag frag-off", 16, family=6)),
+    PacketField.FRAG_OFFSET: (Field("@nh,48,16 & 0x1fff", 13, family=4), Field("frag frag-off", 13, family=6)),
 }
 # Decided where the rule is read: by the class, or because packets are whole again when the stateful stage sees them.
 STATIC = {PacketField.PROTOCOL, PacketField.IP_VERSION, PacketField.FRAGMENT}
@@ -82,6 +82,8 @@ def guard_of(rule: Rule, policy: Policy, family: int, protocol: int | None) -> G
     for field in sorted(asked - STATIC - APART):
         where = [each for each in FIELDS[field] if each.protocol in (None, protocol) and each.family in (None, family)]
         values = accepted(rule, field, where[0].bits) if where else ()
+        if field is PacketField.TTL and policy.attach is not None and policy.attach.mode is Mode.GATEWAY:
+            values = _one_less(values)
         if not values:
             return NEVER
         texts += compared(where[0].expression, values, where[0].bits)
@@ -120,9 +122,20 @@ def accepted(rule: Rule, field: PacketField, bits: int) -> Intervals:
     return values
 
 
+def _one_less(values: Intervals) -> Intervals:
+    """A gateway has counted its own hop when its forward hook is asked."""
+    return tuple((max(low - 1, 0), high - 1) for low, high in values if high)
+
+
 def compared(expression: str, values: Intervals, bits: int) -> list[str]:
     """`expression` compared with values; nothing if it may be anything."""
-    if values == ((0, (1 << bits) - 1),) and "{" not in expression and not expression.startswith("frag"):
+    if (
+        values[0][0] == 0
+        and values[-1][1] >= (1 << bits) - 1
+        and len(values) == 1
+        and "{" not in expression
+        and not expression.startswith("frag")
+    ):
         return []
     texts = [str(low) if low == high else f"{low}-{high}" for low, high in values]
     return [f"{expression} {texts[0]}" if len(texts) == 1 else f"{expression} {{ {', '.join(texts)} }}"]
