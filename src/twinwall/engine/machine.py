@@ -17,7 +17,7 @@ from twinwall.engine.pipeline import give_up, run
 from twinwall.path.primitives import Pointer
 
 if TYPE_CHECKING:
-    from twinwall.targets.native import PathFunction
+    from twinwall.targets.object_cache import PathFunction
 
 Place = Any  # int or Pointer; the two never meet
 FUNCTIONS: dict[str, PathFunction] = {
