@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.live.namespace import in_namespace
@@ -93,3 +95,12 @@ def test_an_error_names_the_rule_nearest_to_its_place():
 )
 def test_what_to_do_about_it(message, remedy):
     assert remedy in refusal("load", message, "x").remedy
+
+
+def test_a_program_that_was_killed_and_said_nothing_has_failed(monkeypatch, tmp_path):
+    program = tmp_path / "nft"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(EnforcementError, match="status -9"):
+        nft.load("table inet twinwall\n")

@@ -125,7 +125,8 @@ def _run(arguments: list[str], script: str, action: str, keep_open: tuple[int, .
     except FileNotFoundError:
         raise EnforcementError(action, "the program nft is not installed", "install nftables 1.0 or newer") from None
     if done.returncode != 0:
-        message = _again_with_room(arguments, script, done.stderr)
+        # A program that was killed says nothing, and that is a refusal too.
+        message = _again_with_room(arguments, script, done.stderr or f"nft ended with status {done.returncode}")
         if message:
             raise refusal(action, message, script)
     return done.stdout
