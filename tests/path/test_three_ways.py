@@ -24,8 +24,8 @@ SCRATCH = slice(8 * W_SCRATCH, 8 * W_SCRATCH + 8)
 class Native:
     """`judge`, compiled, over one frame at a time."""
 
-    def __init__(self, interface):
-        self.table = compile_stateless(stage())
+    def __init__(self, interface, rules=None):
+        self.table = compile_stateless(rules or stage())
         self.words = np.ascontiguousarray(self.table.words)
         self.bounds = int(self.words[H_WORDS]), int(self.words[H_STEPS])
         self.interface = interface

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections import Counter
+from dataclasses import replace
+from ipaddress import ip_network
 
 import numpy as np
 import pytest
 
+from tests.compile.generate import some_rule
 from tests.oracle.kernel import Namespace, why_unavailable
-from tests.packets import ethernet, frames, ipv4, tcp
+from tests.packets import ADDRESSES4, ADDRESSES6, ethernet, frames, ipv4, tcp
 from tests.path.stateless_policy import rule, stage
 from tests.path.test_three_ways import Native
 from tests.render.frames_bench import FramesBench
@@ -20,6 +24,7 @@ from twinwall.path.layout import RECORD
 from twinwall.path.reason import Reason
 from twinwall.path.table_layout import ACTION_DROP, ACTION_FORWARD, ACTION_PASS
 from twinwall.policy.model import Action, Attach, Mode, Policy, StatelessStage
+from twinwall.policy.sets import ANY_ADDRESS, AddressSet
 from twinwall.render.marks import STAMP_SHIFTS, STATELESS_PASS, Stamp, slot
 from twinwall.render.stateless import output_chains, remove_table, stateless_table
 from twinwall.render.stateless_sound import EXTENSIONS, UNITS
@@ -73,6 +78,44 @@ def test_every_frame_gets_the_verdict_of_the_packet_path(bench, generation):
         found[kind] += 1
     assert found[""] > 0.8 * len(sent)
     assert found["BAD_UDP_LENGTH"] + found["BAD_FRAGMENT"] < 60, "what is left to the tracker is rare"
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("seed", range(16))
+def test_random_rules_decide_as_in_the_packet_path(bench, seed):
+    rules = random_stage(random.Random(seed))
+    nft.load(stateless_table(Policy(stateless=rules, interfaces=("other0", "in0", "third0")), ATTACH, 1))
+    judge = Native(interface=2, rules=rules)
+    sent = list(frames(seed, 600, share_mutilated=0.1))
+    plain, every = Counter(), Counter()
+    for frame, mark in zip(sent, bench.marks(sent), strict=True):
+        judged, raw = judge(frame)
+        record = np.frombuffer(raw, RECORD)[0]
+        kind = difference(frame, judged, record, mark, STAMP_SHIFTS[1])
+        assert kind != "wrong", (frame.hex(), hex(judged), mark)
+        if judged >> 8 & 0xFF == Reason.STATELESS_RULE:
+            sid = rules.rules[judged >> 32].sid
+            every[sid] += 1
+            plain[sid] += not record["vlan_count"] and not record["extensions"]
+    counted = read_counts(nft.listing(Table("netdev", "twinwall_1"))).stateless
+    assert all(counted[sid].packets >= count for sid, count in plain.items()), (counted, plain)
+    assert sum(count.packets for count in counted.values()) <= every.total() + 30, "packets that only XDP finds malformed"
+
+
+def random_stage(rng: random.Random) -> StatelessStage:
+    """Rules about the hosts that the frames come from, all actions, every field."""
+    hosts = [ip_network(each) for each in (*ADDRESSES4, *ADDRESSES6)]
+    rules = []
+    for sid in range(1, rng.choice([3, 12, 40])):
+        made = replace(some_rule(rng), sid=sid)
+        if rng.random() < 0.6:
+            made = replace(made, source=AddressSet.of(*rng.sample(hosts, 3)), destination=ANY_ADDRESS)
+        if rng.random() < 0.3:
+            made = replace(made, destination=AddressSet.of(*rng.sample(hosts, 2)))
+        rules.append(made)
+    actions = [rng.choice([Action.PASS, Action.DROP, Action.FORWARD]) for _ in range(2)]
+    other = rng.choice([None, Action.PASS, Action.DROP, Action.FORWARD])
+    return StatelessStage(tuple(rules), actions[0], actions[1], other)
 
 
 @pytest.mark.kernel
