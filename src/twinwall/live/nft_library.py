@@ -36,8 +36,11 @@ def run(script: str, *, dry: bool) -> str:
         library.nft_ctx_set_dry_run(context, dry)
         library.nft_ctx_buffer_error(context)
         library.nft_ctx_buffer_output(context)
-        if library.nft_run_cmd_from_buffer(context, script.encode()) == 0:
-            return ""
+        with os.fdopen(os.memfd_create("ruleset"), "wb") as file:  # from a file, the complaint says in which line
+            file.write(script.encode())
+            file.flush()
+            if library.nft_run_cmd_from_filename(context, f"/proc/self/fd/{file.fileno()}".encode()) == 0:
+                return ""
         message: bytes = library.nft_ctx_get_error_buffer(context)
         return message.decode(errors="replace").strip() or "refused without a reason"
     finally:
