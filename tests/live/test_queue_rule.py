@@ -77,7 +77,7 @@ def test_marked_packets_go_to_the_queue_and_others_do_not(space):
         for number, receiver in enumerate(receivers):
             receiver.bind(("::1", 9000 + number))
             sender.sendto(b"hello", ("::1", 9000 + number))
-        (packet,) = queue.receive(timeout=5).packets
+        (packet,) = queue.receive(timeout=5)
         assert packet.mark == INSPECTED
         assert select.select(receivers, [], [], 5)[0] == receivers[1:]
         queue.answer([Answer(packet.number, 0, ACCEPT)])

@@ -49,7 +49,7 @@ def serve(settings: QueueSettings, inspector: Inspector, rules: Rules, *, stop: 
     with PacketQueue(settings.number, fail_open=settings.fail_open, longest=settings.longest) as queue:
         failed: type[Exception] | None = None
         while not stop():
-            packets = queue.receive(GLANCE).packets
+            packets = queue.receive(GLANCE)
             if packets:
                 rules.refresh()
             judged = judge_all(inspector, packets)

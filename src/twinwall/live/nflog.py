@@ -1,7 +1,7 @@
 """NFLOG: packets that the ruleset reports, with what it says of them.
 
 Messages: <linux/netfilter/nfnetlink_log.h>; everything in them is big-endian.  The kernel numbers what it sends to a
-group, and gives up what does not fit in the socket's buffer: both show what was lost.
+group, and gives up what does not fit in the socket's buffer: the gap in the numbers shows it, once the next packet has come.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HEAD, MARK, TIMESTAMP, IN, OUT, PAYLOAD, PREFIX, NUMBER, HOOK_NUMBER = 1, 2, 3, 
 PHYSICAL_IN, PHYSICAL_OUT = 6, 7
 
 RECEIVE_BUFFER = 8 << 20
-GROUP_BUFFER = 1 << 17  # bytes of packets that the kernel gathers into one datagram
+GROUP_BUFFER = 1 << 14  # bytes that the kernel sets aside for each datagram of gathered packets; a larger packet gets its own
 GATHER = 10  # hundredths of a second after which it sends what it has gathered
 GATHER_PACKETS = 64
 
@@ -48,7 +48,7 @@ class LoggedPacket:
 
 
 class Logged(NamedTuple):
-    """Packets in the order of the log, and how many before or among them were lost (at least that many)."""
+    """Packets in the order of the log, and how many before or among them were lost."""
 
     packets: list[LoggedPacket]
     lost: int
@@ -61,7 +61,6 @@ class LogGroup:
         """`copy`: how many bytes of a packet to ask for.  `gather`: how long, in 1/100 s, a packet may wait for others."""
         self.group = group
         self._expected: int | None = None
-        self._told = 0  # lost packets that were told before the numbers showed them
         self._socket = NetlinkSocket(NETLINK_NETFILTER, receive_buffer=buffer)
         try:
             self._configure(COMMAND, bytes([BIND]))
@@ -84,15 +83,13 @@ class LogGroup:
 
     def receive(self, timeout: float | None = 0.0) -> Logged:
         """Wait for packets (None: for ever) and return those that came.  Raises `NetlinkError`."""
-        messages, overrun = self._socket.receive(timeout)
+        messages = self._socket.receive(timeout).messages
         packets: list[LoggedPacket] = []
         lost = 0
         for message in messages:
             if message.kind == PACKET:
                 lost += self._gap(message)
                 packets.append(decode_packet(message))
-        if overrun and not packets:  # the next number will tell how many are missing; one at least is, and is told now
-            self._told, lost = self._told + 1, lost + 1
         return Logged(packets, lost)
 
     def _gap(self, message: Message) -> int:
@@ -102,9 +99,7 @@ class LogGroup:
         current = int.from_bytes(number)
         missing = 0 if self._expected is None else current - self._expected & 0xFFFFFFFF
         self._expected = current + 1 & 0xFFFFFFFF
-        news = max(missing - self._told, 0)
-        self._told = 0
-        return news
+        return missing
 
     def close(self) -> None:
         """Stop receiving; the kernel then drops what rules report to the group."""

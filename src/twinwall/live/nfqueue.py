@@ -65,13 +65,6 @@ class Answer:
     verdict: int = ACCEPT
 
 
-class Queued(NamedTuple):
-    """Packets in the order of the queue, and whether the socket ran over: the kernel dropped those, or passed them."""
-
-    packets: list[QueuedPacket]
-    overrun: bool
-
-
 class QueueFill(NamedTuple):
     """What the kernel says of one queue that somebody receives; it counts from the moment the queue was bound."""
 
@@ -115,14 +108,14 @@ class PacketQueue:
         """For `select`."""
         return self._socket.fileno()
 
-    def receive(self, timeout: float | None = 0.0) -> Queued:
-        """Wait for packets (None: for ever) and return those that came.  Raises `NetlinkError`."""
-        messages, overrun = self._socket.receive(timeout, BURST)
+    def receive(self, timeout: float | None = 0.0) -> list[QueuedPacket]:
+        """Wait for packets (None: for ever) and return those that came, in the order of the queue.  Raises `NetlinkError`."""
+        messages = self._socket.receive(timeout, BURST).messages
         for message in messages:
             refused = refusal(f"answer queue {self.number}", message) if message.kind == ERROR else None
             if refused is not None and refused.number != errno.ENOENT:  # a packet may have gone with its interface
                 raise refused
-        return Queued([decode_packet(message) for message in messages if message.kind == PACKET], overrun)
+        return [decode_packet(message) for message in messages if message.kind == PACKET]
 
     def answer(self, answers: Sequence[Answer]) -> None:
         """Say what becomes of packets, given in the order of the queue and without a gap.  Raises `NetlinkError`."""
