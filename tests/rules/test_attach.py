@@ -69,8 +69,23 @@ def test_the_hint_says_why_and_what_instead():
 RULES = "stateful:\n  rules: |\n    pass ip any any -> any any (interface:{}; sid:1;)\n"
 
 
-def test_rules_of_an_attached_policy_ask_for_interfaces_that_can_be():
-    rules = RULES.format("a-name-of-16-chs")
-    assert sound(f"twinwall: 1\n{rules}").interfaces == ("a-name-of-16-chs",)  # a capture may have it
-    assert mistakes("{inside: lan0}", rules) == [("bad-interface", rules.splitlines()[-1].strip())]
-    assert mistakes("{inside: lan0}", RULES.format("dmz0")) == []
+@pytest.mark.parametrize("stage", ["stateful", "stateless"])
+@pytest.mark.parametrize(
+    ("name", "attach", "hint"),
+    [
+        ("lan", "{inside: lan0, outside: wan0}", "did you mean lan0?"),
+        ("!dmz7", "{inside: lan0, outside: wan0}", "the interfaces of `attach` are lan0, wan0"),
+        ("a-name-of-16-chs", "{mode: host}", "names have at most 15 characters; this one has 16"),
+    ],
+)
+def test_rules_of_an_attached_policy_ask_for_interfaces_that_packets_come_in_by(stage: str, name: str, attach: str, hint: str):
+    rules = RULES.format(name).replace("stateful", stage)
+    assert sound(f"twinwall: 1\n{rules}").interfaces == (name.lstrip("!"),)  # a capture may have it
+    assert mistakes(attach, rules) == [("bad-interface", rules.splitlines()[-1].strip())]
+    _, (diagnostic,) = read(f"twinwall: 1\nattach: {attach}\n{rules}")
+    assert diagnostic.hint == hint
+
+
+@pytest.mark.parametrize("attach", ["{inside: lan0}", "{outside: [wan0, lan0]}", "{mode: host}"])
+def test_rules_may_ask_for_what_is_attached_or_will_be(attach: str):
+    assert mistakes(attach, RULES.format("lan0")) == []

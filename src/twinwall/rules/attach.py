@@ -10,6 +10,7 @@ from twinwall.policy.diagnostic import Span
 from twinwall.policy.model import Attach, InspectionFailure, Mode, PacketField, Rule
 from twinwall.rules.document import Mapping, Node, Scalar
 from twinwall.rules.located import Located
+from twinwall.rules.suggest import did_you_mean
 from twinwall.rules.values import Values
 
 LONGEST_NAME = 15  # IFNAMSIZ, less the zero at its end
@@ -77,13 +78,22 @@ def why_no_interface(name: str) -> str:
     return "" if NAME.fullmatch(name) else "a name is made of letters, digits and _ . @ + -, like eth0, br-lan or wan0.100"
 
 
-def check_rules(values: Values, rules: Iterable[Rule], interfaces: tuple[str, ...]) -> None:
-    """Report rules of an attached policy that ask for an interface that no Linux machine has."""
-    wrong = {number: why for number, name in enumerate(interfaces, 1) if (why := why_no_interface(name))}
+def check_rules(values: Values, rules: Iterable[Rule], interfaces: tuple[str, ...], attach: Attach) -> None:
+    """Report rules of an attached policy that ask for an interface on which it will see no packet come in.
+
+    `interfaces` are the names that rules use.  Where `attach` names none, they come with `apply`, and nothing can be said yet.
+    """
+    wrong = {number: why for number, name in enumerate(interfaces, 1) if (why := _why_not_asked(name, attach.interfaces))}
     for rule in rules if wrong else ():
         for number in {each.ranges[0][0] for each in rule.conditions if each.field is PacketField.INTERFACE} & wrong.keys():
-            message = f"rule {rule.sid} asks for the interface {interfaces[number - 1]!r}, which Linux cannot have"
+            message = f"rule {rule.sid} asks for the interface `{interfaces[number - 1]}`, where no packet comes in"
             values.report(Code.BAD_INTERFACE, message, rule.span, wrong[number])
+
+
+def _why_not_asked(name: str, attached: tuple[str, ...]) -> str:
+    if not attached or name in attached:
+        return why_no_interface(name)
+    return did_you_mean(name, attached) or f"the interfaces of `attach` are {', '.join(attached)}"
 
 
 def _queues(values: Values, node: Node) -> tuple[int, int] | None:

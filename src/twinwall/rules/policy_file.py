@@ -134,7 +134,7 @@ class _PolicyReader:
         attach = read_attach(self.values, top["attach"]) if "attach" in top else None
         interfaces = tuple(self.parser.interfaces)
         if attach is not None:
-            check_rules(self.values, stateless.rules + stateful.rules, interfaces)
+            check_rules(self.values, stateless.rules + stateful.rules, interfaces, attach)
         return Policy(
             stateless=stateless,
             stateful=stateful,
