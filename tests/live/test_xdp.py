@@ -58,7 +58,7 @@ def wire():
 
 def policy(tmp_path, rules=RULES, default="forward"):
     path = tmp_path / "policy.yaml"
-    path.write_text(HEAD.format(default=default) + rules + "attach: {mode: gateway, inside: [fw0], outside: []}\n")
+    path.write_text(HEAD.format(default=default) + rules + "attach: {mode: gateway, inside: [fw0, fw1, other0]}\n")
     return load_policy(path)
 
 
@@ -146,6 +146,17 @@ def test_a_driver_without_xdp_gets_generic_mode(wire, tmp_path, monkeypatch):
         assert stage.interfaces() == {"fw0": "generic"}
         stage.detach("fw0")
         assert links.link("fw0").xdp == ()
+
+
+def test_a_refusal_that_generic_mode_would_meet_as_well_is_raised(wire, tmp_path, monkeypatch):
+    from twinwall.live import xdp
+
+    def refusing(index, mode, program, expected):
+        raise NetlinkError("attach an XDP program", errno.EPERM)
+
+    monkeypatch.setattr(xdp, "set_xdp", refusing)
+    with load(policy(tmp_path)) as stage, pytest.raises(EnforcementError, match="Operation not permitted"):
+        stage.attach("fw0")
 
 
 def test_jumbo_frames_are_judged_by_their_beginning(tmp_path):

@@ -14,7 +14,7 @@ from twinwall.targets.object_cache import cache_folder, fingerprint, keep, kept
     [
         ({"TWINWALL_CACHE": "/one", "XDG_CACHE_HOME": "/two"}, Path("/one")),
         ({"XDG_CACHE_HOME": "/two"}, Path("/two/twinwall")),
-        ({"HOME": "/home/me"}, Path("/home/me/.cache/twinwall")),
+        ({"HOME": "/house"}, Path("/house/.cache/twinwall")),
     ],
 )
 def test_where_objects_are_kept(monkeypatch, environment, folder):

@@ -94,7 +94,10 @@ class XdpStage:
 
     @classmethod
     def of(cls, interface: str) -> Self | None:
-        """The stage that runs on an interface; None if no program of ours does.  Raises `EnforcementError`."""
+        """The stage that runs on an interface; None if no XDP program does.
+
+        Raises `EnforcementError` if the program there is another's, or another version's.
+        """
         program = _running(link(interface))
         if program is None:
             return None
@@ -223,7 +226,7 @@ def _load(maps: StageMaps, announce: Callable[[], None] | None) -> Program:
 
 
 def _running(found: Link) -> Program | None:
-    """Our program on an interface; None if none is.  Raises `EnforcementError` if it is not ours."""
+    """Our program on an interface; None if there is none.  Raises `EnforcementError` if it is not ours."""
     if not found.xdp:
         return None
     program = Program.of_identifier(found.xdp[0].program)
