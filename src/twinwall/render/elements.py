@@ -10,7 +10,6 @@ from twinwall.render.layers import Unit
 from twinwall.render.match import DESTINATION, DESTINATION_PORT, FIELDS, SOURCE, SOURCE_PORT, TOPS
 
 ADDRESS_TYPES = {4: "ipv4_addr", 6: "ipv6_addr"}
-Value = Callable[[Unit], str]
 SWAPPED = (DESTINATION, SOURCE, DESTINATION_PORT, SOURCE_PORT)
 
 
@@ -79,28 +78,24 @@ def listed(elements: Sequence[str]) -> str:
     return "\t\telements = {\n" + "".join(f"\t\t\t{each},\n" for each in elements) + "\t\t}\n"
 
 
-def map_text(name: str, units: Sequence[Unit], fields: Sequence[int], family: int, value: Value | None = None) -> str:
+def map_text(name: str, units: Sequence[Unit], fields: Sequence[int], family: int, data: str, values: Iterable[str]) -> str:
     """The declaration of the map of units that do not overlap; `fields` are those of its key.
 
-    Its data are the units' words, for the packet mark; or what `value` says, a verdict.
+    `data` is the type of its `values`, one for each unit: a mark, or a verdict.
     """
     exact = all(unit.box[field][0] == unit.box[field][1] for unit in units for field in fields)
     kinds = [ADDRESS_TYPES[family] if field in (SOURCE, DESTINATION) else "inet_service" for field in fields]
-    head = f"\tmap {name} {{\n\t\ttype {' . '.join(kinds)} : {'mark' if value is None else 'verdict'}\n"
+    head = f"\tmap {name} {{\n\t\ttype {' . '.join(kinds)} : {data}\n"
     flags = "" if exact else "\t\tflags interval\n"
-    return f"{head}{flags}\t\tcounter\n{listed(_elements(units, fields, family, value or _word))}\t}}\n"
+    return f"{head}{flags}\t\tcounter\n{listed(_elements(units, values, fields, family))}\t}}\n"
 
 
-def _elements(units: Iterable[Unit], fields: Sequence[int], family: int, value: Value) -> list[str]:
+def _elements(units: Iterable[Unit], values: Iterable[str], fields: Sequence[int], family: int) -> list[str]:
     writers = [(field, writer(field, family)) for field in fields]
     return [
-        f'{" . ".join(write(*unit.box[field]) for field, write in writers)} comment "sid {unit.match.sid}" : {value(unit)}'
-        for unit in units
+        f'{" . ".join(write(*unit.box[field]) for field, write in writers)} comment "sid {unit.match.sid}" : {value}'
+        for unit, value in zip(units, values, strict=True)
     ]
-
-
-def _word(unit: Unit) -> str:
-    return f"{unit.match.word:#010x}"
 
 
 def key_text(fields: Sequence[int], family: int, *, swapped: bool = False) -> str:

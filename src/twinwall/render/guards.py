@@ -13,11 +13,10 @@ from enum import Enum
 import numpy as np
 
 from twinwall.compile.conditions import accepted_values
-from twinwall.compile.contexts import flow_bits
 from twinwall.path.layout import ESP, ICMP, ICMP6, SCTP, TCP
 from twinwall.policy.model import Condition, FlowbitKind, Mode, PacketField, Policy, Rule
 from twinwall.policy.sets import Intervals, complement, intersect, normalise
-from twinwall.render.match import Gate, Guard
+from twinwall.render.match import NO_GUARD, Gate, Guard
 from twinwall.render.payload import BeyondReachError, payload_gates
 from twinwall.render.unsupported import Unsupported
 
@@ -74,8 +73,10 @@ APART = {PacketField.INTERFACE, PacketField.IP_OPTIONS, PacketField.PAYLOAD_LENG
 
 def guard_of(rule: Rule, policy: Policy, family: int, protocol: int | None) -> Guard | Never:
     """What `rule` asks of packets of `family` whose protocol is `protocol` (None: none of those with fields of their own)."""
+    if not rule.conditions and not rule.flowbits:
+        return NO_GUARD
     asked = {condition.field for condition in rule.conditions}
-    if not _static(rule, family):
+    if asked & STATIC and not _static(rule, family):
         return NEVER
     texts: list[str] = []
     gates: list[Gate] = []
@@ -101,8 +102,6 @@ def guard_of(rule: Rule, policy: Policy, family: int, protocol: int | None) -> G
 
 
 def _static(rule: Rule, family: int) -> bool:
-    if not flow_bits(rule):
-        return False
     fragment = accepted_values(rule.conditions, PacketField.FRAGMENT, 3)
     return bool(accepted_values(rule.conditions, PacketField.IP_VERSION, 7)[family] and fragment[0])
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twinwall.render.match import FIELDS, Box, Guard, Match, asked_fields
+from twinwall.render.match import FIELDS, Box, Guard, Match, everything
 
 MANY_EXACT = 32  # so many boxes that ask for single values of the same fields get a hash table of their own
 LINE = ("line",)
@@ -46,10 +46,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps in order.  `pairs`: for every unit (by place in `units`) the earlier units that it overlaps in some context."""
+    """The steps in order.  `pairs`: for every unit (by place in `units`) the earlier units that it overlaps in some context.
+
+    `words` are what the units say; `words.with_hindsight` adds to them what follows from the plan.
+    """
 
     family: int
     units: tuple[Unit, ...]
+    words: tuple[int, ...]
     steps: tuple[Step, ...]
     pairs: tuple[NDArray[np.int64], ...]
 
@@ -57,13 +61,9 @@ class Plan:
         """The units of one of the steps."""
         return [self.units[place] for place in step.places]
 
-    def relabelled(self, words: Sequence[int]) -> Plan:
-        """The same plan with other words."""
-        units = tuple(
-            unit if unit.match.word == word else replace(unit, match=replace(unit.match, word=word))
-            for unit, word in zip(self.units, words, strict=True)
-        )
-        return replace(self, units=units)
+    def words_of(self, step: Step) -> list[int]:
+        """The decision words of one of the steps."""
+        return [self.words[place] for place in step.places]
 
 
 def plan_steps(matches: Sequence[Match], family: int) -> Plan:
@@ -81,18 +81,19 @@ def plan_steps(matches: Sequence[Match], family: int) -> Plan:
             if line[at]:
                 again &= ~line[earlier]
             level[at] = int((level[earlier] + again).max())
-    return Plan(family, units, tuple(_steps(units, level, which)), pairs)
+    return Plan(family, units, tuple(unit.match.word for unit in units), tuple(_steps(units, level, which)), pairs)
 
 
 def _units(match: Match, family: int) -> list[Unit]:
     boxes = match.boxes
-    if boxes and not (len(boxes) == 1 and not asked_fields(boxes, family)):
+    if boxes and boxes != (everything(family),):
         return [Unit(match, box, whole=False) for box in boxes]
     return [Unit(match, match.hull, whole=True)]
 
 
 def _kinds(units: Sequence[Unit], family: int) -> list[Kind]:
-    exact = [None if unit.whole else _exact(unit.box, family) for unit in units]
+    every = everything(family)
+    exact = [None if unit.whole else _exact(unit.box, every) for unit in units]
     base = [(unit.match.contexts, unit.match.guard) for unit in units]
     common = Counter((*kind, fields) for kind, fields in zip(base, exact, strict=True) if fields is not None)
     found: list[Kind] = []
@@ -104,10 +105,15 @@ def _kinds(units: Sequence[Unit], family: int) -> list[Kind]:
     return found
 
 
-def _exact(box: Box, family: int) -> tuple[int, ...] | None:
+def _exact(box: Box, every: Box) -> tuple[int, ...] | None:
     """The fields a box asks for, if it asks for one value of each."""
-    fields = asked_fields((box,), family)
-    return fields if all(box[field][0] == box[field][1] for field in fields) else None
+    fields: list[int] = []
+    for field in range(FIELDS):
+        if box[field] != every[field]:
+            if box[field][0] != box[field][1]:
+                return None
+            fields.append(field)
+    return tuple(fields)
 
 
 def overlaps(units: Sequence[Unit]) -> tuple[NDArray[np.int64], ...]:

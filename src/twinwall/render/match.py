@@ -86,17 +86,19 @@ def without(match: Match, taken: Region, family: int) -> Iterator[Match]:
             return
 
 
-def is_any(bounds: tuple[int, int], family: int, field: int) -> bool:
-    """Whether an interval asks nothing."""
-    return bounds == (0, TOPS[family][field])
+def everything(family: int) -> Box:
+    """The box that asks nothing."""
+    source, destination, source_port, destination_port = ((0, top) for top in TOPS[family])
+    return (source, destination, source_port, destination_port)
 
 
 def asked_fields(boxes: Iterable[Box], family: int) -> tuple[int, ...]:
     """The fields that at least one of the boxes asks for."""
-    every = tuple((0, top) for top in TOPS[family])
-    asked: set[int] = set()
+    source, destination, source_port, destination_port = everything(family)
+    asked = [False] * FIELDS
     for box in boxes:
-        asked |= {field for field in range(FIELDS) if field not in asked and box[field] != every[field]}
-        if len(asked) == FIELDS:
-            break
-    return tuple(sorted(asked))
+        asked[0] |= box[0] != source
+        asked[1] |= box[1] != destination
+        asked[2] |= box[2] != source_port
+        asked[3] |= box[3] != destination_port
+    return tuple(field for field in range(FIELDS) if asked[field])

@@ -110,8 +110,7 @@ def _stateless(policy: Policy, attach: Attach, options: RenderOptions) -> str:
 
 def _words(parts: Sequence[Part]) -> Iterator[int]:
     for part in parts:
-        for unit in part.plan.units:
-            yield unit.match.word
+        yield from part.plan.words
 
 
 def _default_words(policy: Policy) -> Iterator[int]:
@@ -124,13 +123,13 @@ def _two_way(policy: Policy, parts: Sequence[Part]) -> list[int]:
     both = 1 << ESTABLISHED | 1 << (ESTABLISHED | 1)
     found = set()
     for part in parts:
-        for unit in part.plan.units:
-            match = unit.match
-            rule = policy.stateful.rules[match.place]
-            meets = rule.bidirectional or not (rule.source & rule.destination).is_empty
-            if match.word & FAST and match.contexts & both == both and meets:
-                found.add(match.word & RULE_NUMBER)
-    return sorted(found)
+        for unit, word in zip(part.plan.units, part.plan.words, strict=True):
+            if word & FAST and unit.match.contexts & both == both:
+                found.add(unit.match.place)
+    rules = policy.stateful.rules
+    return [
+        at + 1 for at in sorted(found) if rules[at].bidirectional or not (rules[at].source & rules[at].destination).is_empty
+    ]
 
 
 def _flow_hits(policy: Policy, parts: Sequence[Part]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from twinwall.compile.contexts import flow_bits
 from twinwall.compile.entries import Entry, entries_of
-from twinwall.policy.model import Policy
+from twinwall.policy.model import FlowOption, Policy, Rule, RuleType
 from twinwall.policy.sets import ANY_PORT, Intervals
 from twinwall.render import marks
 from twinwall.render.chains import Chains
@@ -45,19 +45,33 @@ class Part:
 def plan_parts(policy: Policy) -> tuple[Part, ...]:
     """Every family and class with its plan."""
     entries = entries_of(policy.stateful.rules)
+    places = _Places()
     classes = protocol_classes([entry.rule for entry in entries])
     return tuple(
-        Part(family, each, with_hindsight(plan_steps([*_matches(policy, entries, family, each)], family)))
+        Part(family, each, with_hindsight(plan_steps([*_matches(policy, entries, places, family, each)], family)))
         for family in FAMILIES
         for each in classes
     )
 
 
-def _matches(policy: Policy, entries: Sequence[Entry], family: int, protocols: ProtocolClass) -> Iterator[Match]:
+class _Places(dict[tuple[FlowOption | None, RuleType], int]):
+    """The places that rules are asked in, one bit each; few rules differ in that."""
+
+    def of(self, rule: Rule) -> int:
+        """The bits of a rule."""
+        key = (rule.flow, rule.type)
+        if key not in self:
+            self[key] = flow_bits(rule) & EVERY_PLACE
+        return self[key]
+
+
+def _matches(
+    policy: Policy, entries: Sequence[Entry], places: _Places, family: int, protocols: ProtocolClass
+) -> Iterator[Match]:
     ahead: Match | None = None
     for at in protocols.rules:
         entry = entries[at]
-        match = _match(policy, entry, family, protocols)
+        match = _match(policy, entry, places.of(entry.rule), family, protocols)
         if match is None:
             continue
         if ahead is not None and ahead.place == match.place:
@@ -67,12 +81,11 @@ def _matches(policy: Policy, entries: Sequence[Entry], family: int, protocols: P
         ahead = match
 
 
-def _match(policy: Policy, entry: Entry, family: int, protocols: ProtocolClass) -> Match | None:
+def _match(policy: Policy, entry: Entry, contexts: int, family: int, protocols: ProtocolClass) -> Match | None:
     ports = (entry.source_ports, entry.destination_ports)
     if not protocols.has_ports and ports != (ANY_PORT, ANY_PORT):
         return None
     region = _region(entry, family)
-    contexts = flow_bits(entry.rule) & EVERY_PLACE
     if not contexts or not all(region):
         return None
     guard = guard_of(entry.rule, policy, family, protocols.protocol)
@@ -125,7 +138,7 @@ class Walks:
         lines: list[str] = []
         for at, step in enumerate(steps):
             behind = [each for each in steps[at + 1 :] if each.guard.effects]
-            keep = bool(behind) and any(action_of(unit.match.word) is RuleAction.PASS for unit in part.plan.units_of(step))
+            keep = bool(behind) and any(action_of(word) is RuleAction.PASS for word in part.plan.words_of(step))
             lines += self._step(part, step, self.hits.hit(fast=fast, keep=keep))
             if keep:
                 lines.append(f"{ACTION} == {action(RuleAction.PASS)} goto {self._effects(part, behind)}")
@@ -159,9 +172,9 @@ class Walks:
         effects = f"{step.guard.effects} " if step.guard.effects else ""
         units = part.plan.units_of(step)
         if step.whole:
-            match = units[0].match
-            asked = line_text(units[0], part.family, self.sets)
-            return f'{asked} counter meta mark set {match.word:#010x} {effects}jump {hit} comment "sid {match.sid}"'.strip()
+            asked, word = line_text(units[0], part.family, self.sets), part.plan.words_of(step)[0]
+            comment = f'comment "sid {units[0].match.sid}"'
+            return f"{asked} counter meta mark set {word:#010x} {effects}jump {hit} {comment}".strip()
         key = key_text(asked_fields((unit.box for unit in units), part.family), part.family)
         return f"meta mark set {key} map @{self._map(part, step)} {effects}jump {hit}"
 
@@ -172,7 +185,8 @@ class Walks:
             units = part.plan.units_of(step)
             fields = asked_fields((unit.box for unit in units), part.family)
             self._maps[key] = name
-            self.maps.append(map_text(name, units, fields, part.family))
+            words = (f"{word:#010x}" for word in part.plan.words_of(step))
+            self.maps.append(map_text(name, units, fields, part.family, "mark", words))
         return self._maps[key]
 
     def _effects(self, part: Part, steps: Sequence[Step]) -> str:
@@ -194,12 +208,12 @@ class Walks:
     def _swapped(self, part: Part) -> str:
         lines = []
         for step in _asked(part.plan, DUE):
-            units = part.plan.units_of(step)
-            if step.guard.text or step.guard.gates or not any(unit.match.word & marks.SCOPE_FLOW for unit in units):
+            units, words = part.plan.units_of(step), part.plan.words_of(step)
+            if step.guard.text or step.guard.gates or not any(word & marks.SCOPE_FLOW for word in words):
                 continue
             if step.whole:
                 asked = line_text(units[0], part.family, self.sets, swapped=True)
-                lines.append(f"{asked} meta mark set {units[0].match.word:#010x} jump hit_before".strip())
+                lines.append(f"{asked} meta mark set {words[0]:#010x} jump hit_before".strip())
             else:
                 fields = asked_fields((unit.box for unit in units), part.family)
                 lookup = f"{key_text(fields, part.family, swapped=True)} map @{self._map(part, step)}"

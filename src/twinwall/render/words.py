@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def action_of(word: int) -> RuleAction:
 
 def with_hindsight(plan: Plan) -> Plan:
     """The plan with FAST on what a pass rule may skip next time, and LAST on drops behind which nothing matters."""
-    words = np.array([unit.match.word for unit in plan.units], np.int64)
+    words = np.array(plan.words, np.int64)
     action = (words & ACTION_MASK) >> ACTION_SHIFT
     drops = (action == RuleAction.DROP) | (action == RuleAction.REJECT)
     effects = np.array([bool(unit.match.guard.effects) for unit in plan.units], np.bool_)
@@ -56,9 +56,4 @@ def with_hindsight(plan: Plan) -> Plan:
             reject = (action[at] == RuleAction.REJECT) & (action[mine] == RuleAction.DROP)
             open_end[mine] |= always | reject | (flow[at] & ~flow[mine])
     words |= np.where(fast, FAST, 0) | np.where(drops & ~open_end, LAST, 0)
-    return plan.relabelled(words.tolist())
-
-
-def words_in(plan: Plan) -> Sequence[int]:
-    """All words of a plan."""
-    return [unit.match.word for unit in plan.units]
+    return replace(plan, words=tuple(words.tolist()))
