@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +109,14 @@ def test_a_mistake_is_named_with_an_example(text, cause):
 def test_a_sid_that_no_rule_has_is_a_mistake():
     with pytest.raises(FilterError, match="no stateful rule has this sid"):
         parse_filter("sid 7", lambda _: frozenset())
+
+
+def test_every_filter_of_the_documentation_is_understood():
+    page = (Path(__file__).parents[2] / "docs" / "connections-and-events.md").read_text()
+    table = page.partition("| filter | connections |")[2].partition("\n\n")[0]
+    filters = [
+        text for line in table.splitlines() for text in re.findall("`([^`]+)`", line.split("|")[1] if "|" in line else "")
+    ]
+    assert len(filters) > 15
+    for text in filters:
+        parse_filter(text, lambda _: frozenset({1}))

@@ -8,5 +8,8 @@
 - `watchdog`: restores what was in force before, unless somebody confirms.
 - `plan`: what a change would do, in rules and kernel objects.
 - `boot`, `guard`: at start, and as long as the machine runs.
+- `rulebook`: from the numbers in marks back to rules.
+- `log`: what rules report and which connections end, as EVE records.
+- `inspector`, `inspection`: decisions about packets that `inspect` rules hand over, and the processes that make them.
 - `ssh`: the SSH connection that a command was typed on.
 """

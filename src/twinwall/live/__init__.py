@@ -3,4 +3,7 @@
 - `bpf`, `bpf_maps`, `bpf_programs`, `bpf_folder`: maps and programs, through the bpf system call
 - `links`: interfaces, and what is attached to them
 - `xdp`: the stateless stage as a program on interfaces; `xdp_control`, `xdp_maps`, `xdp_stamp`: its parts
+- `netlink`: attributes, requests, dumps, batches, subscriptions
+- `conntrack`, `connection`, `connection_filter`: the tracker's connections; `nflog`: what rules report
+- `nfqueue`, `queue_rule`: packets that wait for a decision, and how they get there
 """
