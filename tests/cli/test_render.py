@@ -47,6 +47,13 @@ def test_nft_takes_it(policy, capsys, stateless, mode):
     assert done.returncode == 0, done.stderr
 
 
+def test_what_nftables_cannot_look_behind_is_dropped_before_any_rule(policy, capsys):
+    twinwall("render", policy, *ATTACHED)
+    judge = capsys.readouterr().out.split("chain judge {")[1].split("\n\t}\n")[0]
+    assert "meta nfproto ipv6 meta l4proto 51 counter name drop_behind_ah drop" in judge
+    assert judge.index("drop_behind_ah") < judge.index("ct state")
+
+
 def test_without_interfaces_it_says_how_to_name_them(policy, capsys):
     assert twinwall("render", policy) == ExitCode.POLICY
     assert "error[not-enforceable]: the policy does not say where to enforce it" in capsys.readouterr().err

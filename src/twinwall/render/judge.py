@@ -2,6 +2,7 @@
 
 flow's verdict, fast path   nearly every packet ends here
 passed by the stateless stage
+behind an IPv6 AH           dropped: nftables does not look there
 exceptions                  invalid, midstream
 generations                 what an earlier policy wrote on the connection
 the packet's place, the walk
@@ -9,7 +10,7 @@ the packet's place, the walk
 
 from __future__ import annotations
 
-from twinwall.path.layout import TCP
+from twinwall.path.layout import AH, TCP
 from twinwall.path.reason import Reason, Verdict
 from twinwall.policy.model import Exceptional, StatefulStage
 from twinwall.render.chains import Chains
@@ -41,6 +42,8 @@ def render_judge(chains: Chains, ends: Ends, stage: StatefulStage, options: Rend
     lines = [
         render_fast_ask(chains, ends, options.generation),
         f"meta mark & {STATELESS_PASS:#010x} != 0x0 accept",
+        # Behind an IPv6 authentication header nftables sees no ports and no protocol, though the tracker and replay do.
+        f"meta nfproto ipv6 meta l4proto {AH} {ends.counter('drop_behind_ah')} drop",
         f"ct state vmap {{ invalid : goto {invalid}, untracked : goto place }}",
     ]
     if stage.midstream in VERDICTS:
