@@ -51,7 +51,7 @@ def test_what_nftables_cannot_look_behind_is_dropped_before_any_rule(policy, cap
     twinwall("render", policy, *ATTACHED)
     judge = capsys.readouterr().out.split("chain judge {")[1].split("\n\t}\n")[0]
     assert "meta nfproto ipv6 meta l4proto 51 counter name drop_behind_ah drop" in judge
-    assert judge.index("drop_behind_ah") < judge.index("ct state")
+    assert judge.index("drop_behind_ah") < judge.index("ct state vmap")
 
 
 def test_without_interfaces_it_says_how_to_name_them(policy, capsys):
