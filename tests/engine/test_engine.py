@@ -20,7 +20,7 @@ from twinwall.capture import open_captures
 from twinwall.conntrack.entry import END_EVICTED, END_SHUTDOWN
 from twinwall.engine.engine import ALERT_ROOM, BATCH, HELD_BYTES, RING, Settings
 from twinwall.path.reason import Reason, Verdict
-from twinwall.policy.model import Overlap, Tracking
+from twinwall.policy.model import Flows, Overlap, Tracking
 
 OFFICE = Path(__file__).parents[2] / "examples" / "office"
 QUERY = packets.ethernet(packets.ipv4(packets.udp(1000, 53, b"x"), 17), 0x0800)
@@ -51,9 +51,11 @@ def hostile(seed: int, count: int) -> Batch:
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("overlap", [Overlap.DISCARD, Overlap.LAST])
-def test_interpreted_and_native_agree_to_the_last_bit(seed, overlap):
-    policy = replace(policy_of(), tracking=Tracking(overlap=overlap, connections=40, datagrams=3))
+@pytest.mark.parametrize(
+    ("overlap", "flows"), [(Overlap.DISCARD, Flows.RULES), (Overlap.LAST, Flows.RULES), (Overlap.DISCARD, Flows.LINUX)]
+)
+def test_interpreted_and_native_agree_to_the_last_bit(seed, overlap, flows):
+    policy = replace(policy_of(), tracking=Tracking(overlap=overlap, connections=40, datagrams=3, flows=flows))
     batches = cut(hostile(seed, 800), 300)
     options = {"settings": Settings(checksums=seed == 3)}
     native = run(engine_of(policy, **options), batches)
