@@ -17,7 +17,6 @@ from twinwall.live.xdp import XdpStage
 from twinwall.policy.diagnostic import PolicyError
 from twinwall.render.options import QueueWay, RenderOptions, StatelessWay
 from twinwall.render.ruleset import render_ruleset
-from twinwall.render.stateless import stateless_table
 from twinwall.render.sysctls import render_sysctls
 from twinwall.rules.policy_file import read_policy_text
 
@@ -76,8 +75,6 @@ def in_force(gateway: Gateway, policy: Policy, way: StatelessWay) -> Iterator[Xd
                 stage = stack.enter_context(XdpStage.load(compile_policy(policy), policy, 1))
                 for link in (IN, OUT):
                     stage.attach(link)
-            else:
-                nft.load(stateless_table(policy, policy.attach, 1))
             nft.load(ruleset.text)
         if stage is not None:
             gateway.no_gro()

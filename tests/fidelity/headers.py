@@ -15,17 +15,10 @@ MORE = 0x2000
 FLAGS4 = (0, 0x4000, 0x4000, 0x4000, 0x8000, 0xC000)  # none, don't fragment, reserved, both
 HOPS = (64, 64, 64, 64, 64, 63, 2, 3, 128, 255)  # never 1: a router answers those itself
 SERVICES = (0, 0, 0, 0, 0, 8, 0x10, 0xB8, 3)
-# Options, padded to words: record route, timestamp, no-operations, security, extended security, stream identifier, an unknown.
-OPTIONS4 = (
-    b"\x07\x07\x04\0\0\0\0\0",
-    b"\x44\x0c\x05\0" + bytes(8),
-    b"\x01\x01\x01\x01",
-    b"\x01\x01\x01\0",
-    b"\x82\x0b" + bytes(9) + b"\0",
-    b"\x85\x03\x01\0",
-    b"\x88\x04\x12\x34",
-    b"\x5e\x04\0\0",
-)
+# Options of whole words: no-operations, timestamp, stream identifier, an unknown one; and such that the end of the list pads:
+# record route, security, extended security.
+OPTIONS4 = (b"\x01\x01\x01\x01", b"\x44\x0c\x05\0" + bytes(8), b"\x88\x04\x12\x34", b"\x5e\x04\0\0")
+LAST_OPTIONS4 = (b"", b"\x07\x07\x04\0\0\0\0\0", b"\x82\x0b" + bytes(10), b"\x85\x03\x01\0", b"\x01\x01\x01\0")
 # Where a transport header has its checksum, and over what: by protocol, the offset.
 CHECKSUMS = {6: 16, 17: 6, 136: 6, 1: 2, 58: 2}
 WITHOUT_PSEUDO_HEADER = 1  # ICMP
@@ -91,7 +84,7 @@ def add_ipv4_options(rng: Random, packet: bytes) -> bytes:
     """The packet with one or two IPv4 options; the header checksum is wrong afterwards."""
     if version_of(packet) != 4 or packet[0] & 15 != 5:
         return packet
-    options = b"".join(rng.sample(OPTIONS4, rng.choice([1, 1, 2])))
+    options = b"".join(rng.sample(OPTIONS4, rng.choice([0, 1, 1, 2]))) + rng.choice(LAST_OPTIONS4)
     head = bytes([0x45 + len(options) // 4]) + packet[1:2] + struct.pack("!H", len(packet) + len(options)) + packet[4:20]
     return head + options + packet[20:]
 
@@ -171,9 +164,9 @@ def break_something(rng: Random, packet: bytes) -> bytes:
         packet = packet[: start + rng.randrange(max(1, min(20, len(packet) - start)))]
         return with_word(packet, 4, len(packet) - 40) if six else fix_ipv4(with_word(packet, 2, len(packet)))
     if kind == 1 and protocol_of(packet) == 6 and len(packet) > start + 12:
-        return packet[: start + 12] + bytes([rng.choice([0x00, 0x40, 0xF0])]) + packet[start + 13 :]
+        return fix_checksums(packet[: start + 12] + bytes([rng.choice([0x00, 0x40, 0xF0])]) + packet[start + 13 :])
     if kind == 2 and protocol_of(packet) == 17 and len(packet) > start + 8:
-        return with_word(packet, start + 4, rng.choice([0, 7, 60000]))
+        return fix_checksums(with_word(packet, start + 4, rng.choice([0, 7, 60000])))
     if six:
         return with_word(packet, 4, len(packet))
     return fix_ipv4(rng.choice([with_word(packet, 2, len(packet) + 9), bytes([0x44]) + packet[1:], with_word(packet, 2, 19)]))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from twinwall.conntrack.chains import bucket_of, entry_at
 from twinwall.conntrack.entry import E_FLOW_ID
+from twinwall.conntrack.rejected import close_rejected
 from twinwall.conntrack.tracker import settle, track_hashed, tuple_hash
 from twinwall.engine.decision import (
     D_FLOW_ID,
@@ -22,6 +23,7 @@ from twinwall.engine.decision import (
     D_TIMESTAMP,
     NOT_TRACKED,
     PENDING,
+    RejectReply,
     count_hit,
     decide,
     reply_of,
@@ -241,6 +243,8 @@ def follow(
     put(decision, D_RULE, rule)
     if tracked & TRACK_FRESH:
         settle(conntrack, index, 0 if outcome & 0xFF == Verdict.PASS else 1)
+    elif index != 0 and outcome & 0xFF == Verdict.REJECT and outcome >> 48 & 0xFF == RejectReply.TCP_RESET:
+        close_rejected(conntrack, entry, record, now)
     established = 0
     if tracked & TRACK_ESTABLISHED:
         established = 1
