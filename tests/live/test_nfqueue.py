@@ -9,6 +9,8 @@ import socket
 import pytest
 
 from tests.live.namespace import namespace
+from twinwall.live import nfqueue
+from twinwall.live.error import EnforcementError
 from twinwall.live.netlink import NetlinkError
 from twinwall.live.nfqueue import ACCEPT, DROP, Answer, PacketQueue, queues
 
@@ -141,3 +143,9 @@ def test_an_answer_for_a_packet_that_is_gone_is_no_failure(space):
     with PacketQueue(QUEUE, fail_open=False) as queue:
         queue.answer([Answer(1, 0)])
         assert queue.receive(timeout=1) == []
+
+
+def test_a_kernel_without_queues_is_told_by_name(monkeypatch, tmp_path):
+    monkeypatch.setattr(nfqueue, "STATISTICS", tmp_path / "missing")
+    with pytest.raises(EnforcementError, match="this kernel has no NFQUEUE"):
+        queues()

@@ -33,6 +33,7 @@ ERROR_TEXT, ERROR_OFFSET = 1, 2
 
 HEADER = struct.Struct("=IHHII")
 ATTRIBUTE = struct.Struct("=HH")
+_HEAD = ATTRIBUTE.unpack_from  # bound once: a dump of a full connection table asks millions of times
 RECEIVE_BYTES = 1 << 18  # longer than any datagram the kernel sends: 64 KiB of packet, or a dump's page
 DUMP_ATTEMPTS = 8  # a dump that something changed under is read again
 
@@ -91,14 +92,18 @@ def text(kind: int, value: str) -> bytes:
     return attribute(kind, value.encode() + b"\0")
 
 
-def attribute_list(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
+def attribute_list(data: bytes, start: int = 0) -> list[tuple[int, bytes]]:
     """Kind and value of each attribute from `start` on; a broken length ends the list."""
-    while start + 4 <= len(data):
-        length, kind = ATTRIBUTE.unpack_from(data, start)
-        if length < 4 or start + length > len(data):
-            return
-        yield kind & KIND_MASK, data[start + 4 : start + length]
-        start += length + 3 & ~3
+    found: list[tuple[int, bytes]] = []
+    end = len(data)
+    while start + 4 <= end:
+        length, kind = _HEAD(data, start)
+        stop = start + length
+        if length < 4 or stop > end:
+            break
+        found.append((kind & KIND_MASK, data[start + 4 : stop]))
+        start = stop + 3 & ~3
+    return found
 
 
 def attributes(data: bytes, start: int = 0) -> dict[int, bytes]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from twinwall.live.error import EnforcementError
 from twinwall.live.netlink import (
     ERROR,
     NETLINK_NETFILTER,
@@ -40,6 +41,7 @@ HEAD, VERDICT_HEAD, MARK, IN, OUT, PAYLOAD, WIRE_LENGTH = 1, 2, 3, 5, 6, 10, 13
 DROP, ACCEPT = 0, 1
 
 RECEIVE_BUFFER = 16 << 20
+ACTION = "read the queues' counters"
 STATISTICS = Path("/proc/thread-self/net/netfilter/nfnetlink_queue")
 LONGEST_QUEUE = 8192  # packets that may wait
 BURST = 256  # packets that are taken at once
@@ -76,8 +78,17 @@ class QueueFill(NamedTuple):
 
 
 def queues() -> list[QueueFill]:
-    """The queues of this network namespace that somebody receives."""
-    rows = [[int(word) for word in line.split()] for line in STATISTICS.read_text().splitlines()]
+    """The queues of this network namespace that somebody receives.  Raises `EnforcementError`."""
+    try:
+        text = STATISTICS.read_text()
+    except FileNotFoundError as error:
+        raise EnforcementError(
+            ACTION, "this kernel has no NFQUEUE", "use a kernel with CONFIG_NETFILTER_NETLINK_QUEUE"
+        ) from error
+    except OSError as error:
+        remedy = "run it as root, or with CAP_NET_ADMIN in this network namespace"
+        raise EnforcementError(ACTION, error.strerror or str(error), remedy) from error
+    rows = [[int(word) for word in line.split()] for line in text.splitlines()]
     return [QueueFill(row[0], row[2], row[5], row[6], row[7]) for row in rows]
 
 
