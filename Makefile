@@ -8,7 +8,7 @@ EXAMPLE ?= office
 FUZZ_SECONDS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format coverage bench fuzz fidelity docs traffic lock clean
+.PHONY: help run test check format coverage bench fuzz fidelity docs lab traffic lock clean
 
 help: ## what can be made
 	@awk -F ': .*## ' '/^[a-z]+: .*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ fidelity: ## hold replay against the kernel: a million packets under 220 policie
 docs: ## write the generated pages of docs/ anew
 	@$(PYTHON) tools/environment.py dev
 	@$(BIN)/python tools/generate_docs.py
+
+lab: ## let real programs talk through the bundled policies, measure, and write docs/stateful-or-stateless.md anew (root)
+	@$(PYTHON) tools/environment.py run
+	@$(BIN)/twinwall lab --report docs/stateful-or-stateless.md
 
 traffic: ## record the example's capture anew (root, Debian's packages)
 	@$(PYTHON) tools/environment.py run

@@ -11,7 +11,10 @@ import pytest
 from tests.cli.running import PROGRAM
 from tests.lab.worlds import as_nobody, lab_or_skip
 from twinwall.lab.addresses import PEOPLE
+from twinwall.lab.messages import Outcome, Play
 from twinwall.lab.scenarios import SCENARIOS, Kind
+from twinwall.lab.world import Worlds, find_ground
+from twinwall.rules.policy_file import load_policy
 
 pytestmark = pytest.mark.kernel
 PATIENCE = 120  # seconds
@@ -20,10 +23,10 @@ OPEN_TO_ALL = {"flood"}  # what a stateful firewall lets in as well: each packet
 REFUSED_BY_ALL = {"syn-scan"}
 
 
-def played(prefix=(), environment=None, *arguments):
+def played(prefix=(), environment=None):
     lab_or_skip()
     done = subprocess.run(
-        [*prefix, *PROGRAM, "lab", "--json", *arguments],
+        [*prefix, *PROGRAM, "lab", "--json"],
         capture_output=True, text=True, check=False, timeout=PATIENCE, env=environment or os.environ, cwd="/",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
@@ -106,15 +109,18 @@ def test_nobody_hears_why_xdp_was_not_possible(without_privileges):
 
 
 def test_a_policy_of_ones_own(tmp_path):
-    policy = tmp_path / "mine.yaml"
-    policy.write_text(
+    lab_or_skip()
+    file = tmp_path / "mine.yaml"
+    file.write_text(
         "twinwall: 1\nstateful:\n  order: strict\n  default: drop_strict\n  rules: |\n"
         f"    pass tcp {PEOPLE.host} any -> any 80 (sid:7;)\n"
         "attach: {inside: lan0, outside: wan0}\n"
     )
-    data = played((), None, str(policy))
-    mine = cells(data, "yours")
-    assert mine["web"]["reached"]
-    assert not mine["names"]["reached"]
-    assert data["policies"][2]["rules"] == 1
-    check_replay(data)
+    ground = find_ground()
+    with Worlds(ground) as worlds:
+        mine = worlds.run(Play("yours", ground.privileged, load_policy(file)), Outcome, lambda _: None)
+    assert mine.differences == []
+    assert mine.rules == 1
+    reached = {name: cell.reached for name, cell in mine.cells.items() if cell.reached is not None}
+    assert not any(reached[name] for name in reached.keys() - {"web"})
+    assert reached.get("web", True)

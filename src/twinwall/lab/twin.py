@@ -16,6 +16,7 @@ from twinwall.engine.machine import NativeMachine
 from twinwall.lab.crossing import Crossing
 from twinwall.path.layout import FRAME
 from twinwall.path.reason import Verdict
+from twinwall.targets.ebpf import load_program
 
 if TYPE_CHECKING:
     from twinwall.engine.batch import DecisionBatch
@@ -33,9 +34,10 @@ class Said:
 
 
 def prepare(announce: Callable[[], None]) -> None:
-    """Compile what replay needs, if this machine has not done so yet: once, and not in every world."""
+    """Compile what the worlds need, if this machine has not done so yet: once, and not in every world."""
     native_framer(announce)
     NativeMachine(announce)
+    load_program(announce=announce)
 
 
 def write_capture(crossed: Sequence[Crossing], interfaces: Mapping[str, str], path: Path) -> None:

@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 from twinwall.lab.costs import measure
 from twinwall.lab.messages import Costs, Failure, Play, Reload, Task
@@ -31,7 +30,7 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing else writes among the answers
     task: Task = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
-    threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
+    threading.Thread(target=_end_with_input, daemon=True).start()
 
     def answer(message: object) -> None:
         pickle.dump(message, answers)
@@ -72,8 +71,8 @@ def _mount(*words: str) -> None:
         raise EnforcementError(f"mount {words[-1]}", done.stderr.strip(), "run it as root, or outside a container")
 
 
-def _end_with(stream: BinaryIO) -> None:
-    while stream.read(1):
+def _end_with_input() -> None:
+    while os.read(0, 1):
         pass
     os._exit(1)
 
