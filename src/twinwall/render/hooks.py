@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twinwall.path.layout import TCP
 from twinwall.path.reason import Reason, Verdict
 from twinwall.policy.model import Attach, InspectionFailure, Mode
 from twinwall.render.chains import Chains
@@ -21,7 +22,7 @@ from twinwall.render.marks import (
 from twinwall.render.options import QueueWay, RenderOptions
 from twinwall.render.verdicts import ANSWER, Ends
 
-EARLY, STATEFUL, QUEUE, INSPECTED = -450, 0, 1, 2
+EARLY, UNTRACKED, STATEFUL, QUEUE, INSPECTED = -450, -300, 0, 1, 2
 HOOKS = {Mode.GATEWAY: ("forward",), Mode.BRIDGE: ("forward",), Mode.HOST: ("input", "output")}
 
 
@@ -57,6 +58,16 @@ def render_hooks(chains: Chains, ends: Ends, attach: Attach) -> None:
         return
     unjudged = f"oifname {ours} {ends.counter('drop_unattached')} drop"
     chains.add("forward", [base("forward", STATEFUL), f"iifname {ours} goto judge", unjudged])
+
+
+def render_untracked_answers(chains: Chains) -> None:
+    """A reset that answers an INVALID packet belongs to no connection, and must not be taken for the sender's own.
+
+    Linux tracks it as what it looks like: anybody could have a connection's state changed by a packet that is not part of it.
+    What the machine sends under another's address is nothing but such answers.
+    """
+    reset = f"meta l4proto {TCP} tcp flags & rst != 0x0 fib saddr type != local notrack"
+    chains.add("answers", [base("output", UNTRACKED), reset])
 
 
 def render_inspection(chains: Chains, ends: Ends, attach: Attach, options: RenderOptions) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from twinwall.compile.defaults import default_rules
-from twinwall.policy.model import Attach, Mode, Policy
+from twinwall.policy.model import Attach, Exceptional, Mode, Policy
 from twinwall.render.chains import Chains
 from twinwall.render.contexts import ESTABLISHED, render_learning, render_places
 from twinwall.render.defaults import Tails
@@ -18,7 +18,7 @@ from twinwall.render.elements import listed
 from twinwall.render.fast import render_fast_set, render_flow_verdicts
 from twinwall.render.guards import unsupported_rule
 from twinwall.render.hits import Hits, Uses
-from twinwall.render.hooks import render_early, render_hooks, render_inspection
+from twinwall.render.hooks import render_early, render_hooks, render_inspection, render_untracked_answers
 from twinwall.render.judge import render_judge
 from twinwall.render.marks import FAST, RULE_NUMBER, SCOPE_FLOW
 from twinwall.render.nat import render_nat, unsupported_nat
@@ -78,6 +78,8 @@ def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
     tails.settle()
     if any(rule.inspect for rule in policy.stateful.rules):
         render_inspection(chains, ends, policy.attach, options)
+    if "answer" in chains and policy.stateful.invalid is not Exceptional.DROP and policy.attach.mode is not Mode.HOST:
+        render_untracked_answers(chains)
     counters = "".join(f"\tcounter {name} {{\n\t}}\n" for name in sorted(ends.counters))
     sets = [same, _flow_hits(policy, parts), *walks.sets.text, *walks.maps]
     body = [counters, *sets, chains.text(), _sending(policy, policy.attach), render_nat(policy.nat)]
