@@ -37,24 +37,32 @@ def rules_policy(count: int) -> str:
     )
 
 
-def set_policy(count: int) -> str:
-    """One rule whose sources are a set of `count` addresses, no two of which touch."""
+SET_POLICY = f"""twinwall: 1
+variables:
+  LISTED: {{file: listed.txt}}
+stateful:
+  order: strict
+  default: drop_strict
+  rules: |
+    drop ip $LISTED any -> any any (msg:"listed"; sid:1;)
+    pass ip any any -> any any (sid:2;)
+{ATTACH}"""
+
+
+def addresses(count: int) -> str:
+    """`count` addresses, one a line, no two of which touch."""
     numbers = (0x0B000000 + 3 * number for number in range(count))
-    addresses = ", ".join(".".join(str(each >> shift & 0xFF) for shift in (24, 16, 8, 0)) for each in numbers)
-    return (
-        f"twinwall: 1\nvariables:\n  LISTED: [{addresses}]\nstateful:\n  order: strict\n  default: drop_strict\n"
-        f'  rules: |\n    drop ip $LISTED any -> any any (msg:"listed"; sid:1;)\n'
-        f"    pass ip any any -> any any (sid:2;)\n{ATTACH}"
-    )
+    return "\n".join(".".join(str(each >> shift & 0xFF) for shift in (24, 16, 8, 0)) for each in numbers)
 
 
-def apply_seconds(text: str, rounds: int) -> float:
-    """Seconds of `twinwall apply`, a process from start to end, replacing a small policy."""
+def apply_seconds(text: str, rounds: int, listed: str = "") -> float:
+    """Seconds of `twinwall apply`, a process from start to end, replacing a small policy; `listed` is the text of listed.txt."""
     taken = []
     with tempfile.TemporaryDirectory() as folder:
         small, large = Path(folder, "small.yaml"), Path(folder, "large.yaml")
         small.write_text(rules_policy(10))
         large.write_text(text)
+        Path(folder, "listed.txt").write_text(listed)
         try:
             for _ in range(rounds):
                 _twinwall(folder, "apply", str(small), "--yes")

@@ -249,3 +249,43 @@ def test_a_capture_in_the_place_of_the_policy_is_recognised(tmp_path, start):
     with pytest.raises(PolicyError) as caught:
         load_policy(path)
     assert "capture" in caught.value.diagnostics[0].hint
+
+
+LISTED = """twinwall: 1
+variables:
+  BLOCKED: {file: lists/*.txt}
+stateful:
+  rules: |
+    drop ip $BLOCKED any -> any any (sid:1;)
+"""
+
+
+def listed(files):
+    return read_policy_text(LISTED, "policy.yaml", files.__getitem__, lambda _: sorted(files))
+
+
+def test_a_variable_s_elements_stand_in_files():
+    policy, mistakes = listed(
+        {"lists/a.txt": "# from the feed\n192.0.2.1  # a comment\n\n  198.51.100.0/24\n", "lists/b.txt": "2001:db8::/32"}
+    )
+    assert not mistakes
+    source = policy.stateful.rules[0].source
+    assert source.v4 == ((0xC0000201, 0xC0000201), (0xC6336400, 0xC63364FF))
+    assert source.v6[0][0] >> 96 == 0x20010DB8
+
+
+def test_a_mistake_in_a_listed_file_has_its_place_there():
+    _, mistakes = listed({"lists/a.txt": "192.0.2.1\n   192.0.2.1000\n"})
+    (only,) = mistakes
+    assert (only.code, only.span.file, only.span.line, only.span.column) == (Code.BAD_ADDRESS, "lists/a.txt", 2, 4)
+
+
+@pytest.mark.parametrize("value", ["{file: []}", "{files: a.txt}", "{}"])
+def test_a_variable_that_names_no_file_is_a_mistake(value):
+    _, mistakes = read_policy_text(LISTED.replace("{file: lists/*.txt}", value), "policy.yaml", {}.__getitem__, lambda _: [])
+    assert mistakes
+
+
+def test_an_empty_listed_file_is_a_mistake():
+    _, mistakes = listed({"lists/a.txt": "# nothing today\n"})
+    assert Code.WRONG_SHAPE in {each.code for each in mistakes}

@@ -40,6 +40,16 @@ def logical_lines(text: str, file: str, line: int = 1, column: int = 1) -> Itera
     return joined_lines(enumerate(text.splitlines(), line), file, column)
 
 
+def listed_lines(text: str, file: str) -> list[Located]:
+    """The elements of a list that stands in a file of its own, one a line; `#` begins a comment anywhere."""
+    found = []
+    for number, raw in enumerate(text.splitlines(), 1):
+        bare = raw.partition("#")[0].strip()
+        if bare:
+            found.append(Located(bare, file, number, raw.index(bare) + 1))
+    return found
+
+
 def joined_lines(lines: Iterator[tuple[int, str]] | enumerate[str], file: str, column: int = 1) -> Iterator[Located]:
     """The same for lines that come with their numbers; `column` is that of each line's first character."""
     parts: list[str] = []

@@ -31,9 +31,9 @@ from twinwall.policy.model import (
 )
 from twinwall.rules.attach import check_rules, read_attach
 from twinwall.rules.disk import Folder
-from twinwall.rules.document import DocumentError, Node, Scalar, Sequence, read_document
+from twinwall.rules.document import DocumentError, Mapping, Node, Scalar, Sequence, read_document
 from twinwall.rules.keyword import Where
-from twinwall.rules.lexer import logical_lines
+from twinwall.rules.lexer import listed_lines, logical_lines
 from twinwall.rules.located import Located
 from twinwall.rules.nat import read_nat
 from twinwall.rules.order import evaluation_order
@@ -173,11 +173,22 @@ class _PolicyReader:
                 hint = "write it without `$`" if name.startswith("$") else "a letter, then letters, digits and _"
                 self.values.report(Code.BAD_VARIABLE_NAME, f"{name!r} is not a name for a variable", key.span, hint)
                 continue
-            definitions[name] = tuple(self.values.texts(value, "an address, a port or a list of them"))
+            definitions[name] = self._definition(value)
             if not definitions[name]:
                 self.values.report(Code.WRONG_SHAPE, f"the variable {name} has no value", key.span, "`any` is everything")
                 del definitions[name]
         return definitions
+
+    def _definition(self, value: Node) -> tuple[Located, ...]:
+        """The elements of a variable: those written here, or those of the files that `file:` names, one a line."""
+        if not isinstance(value, Mapping):
+            return tuple(self.values.texts(value, "an address, a port or a list of them"))
+        found: list[Located] = []
+        section = self.values.section(value, "variable")
+        for pattern in self.values.texts(section["file"], "a file name") if "file" in section else []:
+            for name, text in self._files(pattern):
+                found += listed_lines(text, name)
+        return tuple(found)
 
     def _stateless(self, node: Node) -> StatelessStage:
         section = self.values.section(node, "stateless")

@@ -48,6 +48,13 @@ KEYS = (
     Key("", "tracking", "a mapping", "Linux's", "settings of the connection tracker"),
     Key("", "attach", "a mapping", "not attached", "where `apply` puts the policy; of this, replay takes `flows` alone"),
     Key("", "nat", "a mapping", "none", "which addresses the gateway translates; replay translates none"),
+    Key(
+        "variable",
+        "file",
+        "a file name, a pattern, or a list of them",
+        "none",
+        "in the place of a variable's value: its elements stand in a file, one a line, `#` begins a comment",
+    ),
     Key("stateless", "default", FATES, "`forward`", "what happens to a packet that no stateless rule matched"),
     Key("stateless", "fragments", FATES, "the value of `default`", "the same for a fragment"),
     Key("stateless", "other_fragments", FATES, "the value of `fragments`", "the same for fragments of anything but UDP"),
