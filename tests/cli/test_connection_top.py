@@ -41,3 +41,11 @@ def test_a_connection_that_is_new_has_no_rate_yet():
 def test_only_what_is_wanted_is_shown():
     watched = view(lambda entry: entry.protocol == 1)
     assert [each.seen.entry for each in watched.look([WEB, QUIET], SECOND)] == [QUIET]
+
+
+def test_each_look_asks_whether_another_policy_is_in_force():
+    asked = []
+    watched = Watch(lambda entry: Seen(entry, None), lambda entry: True, lambda: asked.append(1))
+    watched.look([WEB], SECOND)
+    watched.look([WEB], 2 * SECOND)
+    assert asked == [1, 1]

@@ -98,7 +98,7 @@ def test_the_top_view_is_plain_in_a_pipe(space):
             assert running.wait(10) == 0
     assert head.startswith("protocol")
     assert f"127.0.0.1:{client}" in row
-    assert count == "1 connections\n"
+    assert count == "1 connection\n"
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,11 @@ def state_word(entry: ConntrackEntry) -> str:
     return entry.state or ("replied" if entry.status & Status.SEEN_REPLY else "unreplied")
 
 
+def counted(number: int) -> str:
+    """How many connections."""
+    return f"{number} connection{'' if number == 1 else 's'}"
+
+
 def short(number: int) -> str:
     """A number in four characters or less, and its unit."""
     for unit in UNITS:

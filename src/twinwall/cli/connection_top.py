@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from twinwall.cli.connection_rows import HEADINGS, RIGHT, Seen, cells, lines, short
+from twinwall.cli.connection_rows import HEADINGS, RIGHT, Seen, cells, counted, lines, short
 from twinwall.live.connection import ConntrackEntry
 from twinwall.live.connection_filter import Test
 from twinwall.live.conntrack import ConnectionTable
@@ -36,6 +36,7 @@ class Watch:
 
     see: Callable[[ConntrackEntry], Seen]
     wanted: Test
+    refresh: Callable[[], object] = bool  # asked before each look: is another policy in force?
     _before: dict[int, int] = field(default_factory=dict)
     _at: int = 0
 
@@ -43,6 +44,7 @@ class Watch:
         """The connections, the busiest first; `now` in nanoseconds."""
         elapsed = max(now - self._at, 1)
         carried = {entry.ident: _bytes(entry) for entry in entries}
+        self.refresh()
         found = [
             Busy(
                 self.see(entry),
@@ -79,13 +81,13 @@ def _plain(table: ConnectionTable, view: Watch, stop: Callable[[], bool]) -> Non
         now = time.time_ns()
         busy = view.look(table.entries(), now)
         text = "\n".join(lines([cells(each.seen, now) for each in busy[:PLAIN_ROWS]]))
-        sys.stdout.write(f"{text}\n{len(busy)} connections\n\n")
+        sys.stdout.write(f"{text}\n{counted(len(busy))}\n\n")
         sys.stdout.flush()
         time.sleep(PAUSE)
 
 
 def _table(busy: list[Busy], height: int, now: int) -> Table:
-    table = Table(title=f"{len(busy)} connections", title_justify="left", expand=True)
+    table = Table(title=counted(len(busy)), title_justify="left", expand=True)
     for name in (*HEADINGS, "bytes/s"):
         table.add_column(name, justify="right" if name in RIGHT or name == "bytes/s" else "left", no_wrap=True)
     for each in busy[: max(height, 1)]:

@@ -68,11 +68,12 @@ def _list(rules: Rules, wanted: Test, as_json: bool) -> None:
 
 
 def _kill(_rules: Rules, wanted: Test, as_json: bool) -> None:
-    from twinwall.live.conntrack import ConnectionTable  # noqa: PLC0415 - see `command`
+    from twinwall.cli.connection_rows import counted  # noqa: PLC0415 - see `command`
+    from twinwall.live.conntrack import ConnectionTable  # noqa: PLC0415
 
     with ConnectionTable() as table:
         ended = table.delete_all(table.matching(wanted))
-    click.echo(json.dumps({"ended": ended}) if as_json else f"{ended} connection{'' if ended == 1 else 's'} ended")
+    click.echo(json.dumps({"ended": ended}) if as_json else f"{counted(ended)} ended")
 
 
 def _follow(rules: Rules, wanted: Test, as_json: bool) -> None:
@@ -98,7 +99,7 @@ def _top(rules: Rules, wanted: Test, _as_json: bool) -> None:
     from twinwall.cli.connection_top import Watch, watch  # noqa: PLC0415 - see `command`
 
     with Interrupts() as interrupts:
-        watch(Watch(lambda entry: _seen(rules, entry), wanted), lambda: interrupts.asked)
+        watch(Watch(lambda entry: _seen(rules, entry), wanted, rules.refresh), lambda: interrupts.asked)
 
 
 def _seen(rules: Rules, entry: ConntrackEntry) -> Seen:
