@@ -56,7 +56,7 @@ def addresses(count: int) -> str:
 
 
 def apply_seconds(text: str, rounds: int, listed: str = "") -> float:
-    """Seconds of `twinwall apply`, a process from start to end, replacing a small policy; `listed` is the text of listed.txt."""
+    """Seconds of `twinwall apply`, from start to end, in the place of a small policy; `listed` is the text of listed.txt."""
     taken = []
     with tempfile.TemporaryDirectory() as folder:
         small, large = Path(folder, "small.yaml"), Path(folder, "large.yaml")
