@@ -35,6 +35,7 @@ class Totals:
     packets: Counter[str] = field(default_factory=Counter)  # by the way of the stateless stage
     reasons: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
+    excused: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     again: int = 0
     differing: list[tuple[int, Trial, Outcome]] = field(default_factory=list)
@@ -45,6 +46,7 @@ class Totals:
         self.packets[trial.way.name] += outcome.packets
         self.reasons += outcome.reasons
         self.labels += outcome.labels
+        self.excused += outcome.excused
         self.refused += refused
         self.again += outcome.again
         if outcome.differences:
@@ -96,7 +98,13 @@ def table(totals: Totals, seconds: float) -> Table:
     shown.add_row("packets that differ", f"{sum(len(outcome.differences) for _, _, outcome in totals.differing):,}")
     shown.add_row("trials repeated: packets out of order", f"{totals.again:,}")
     shown.add_row("packets a second", f"{packets / seconds:,.0f}")
-    for title, counter in (("reason", totals.reasons), ("label", totals.labels), ("rule refused", totals.refused)):
+    counted = {
+        "not compared": totals.excused,
+        "reason": totals.reasons,
+        "label": totals.labels,
+        "rule refused": totals.refused,
+    }
+    for title, counter in counted.items():
         shown.add_section()
         for name, count in counter.most_common():
             shown.add_row(f"{title}: {name or '-'}", f"{count:,}")

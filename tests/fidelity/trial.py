@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.fidelity.compare import Difference, compare, compare_counts
+from tests.fidelity.compare import Difference, compare, compare_counts, excuses
 from tests.fidelity.enforced import WAYS, expressible, in_force, read_policy
 from tests.fidelity.gateway import Gateway, ethernet
 from tests.fidelity.policies import PolicyText, policy
@@ -31,6 +31,7 @@ class Outcome:
     differences: list[Difference]
     reasons: Counter[str]  # of replay's answers: what was covered
     labels: Counter[str]
+    excused: Counter[str]  # packets that were not compared, by why
     again: int = 0  # attempts that said nothing
     refused: Counter[str] = field(default_factory=Counter)  # rules that the kernel cannot express
 
@@ -48,13 +49,14 @@ class Trial:
         """Run both, compare."""
         chosen = read_policy(str(self.text))
         replayed = replay_trial(chosen, self.sent, checksums=self.checksums)
+        excused = excuses(self.sent, replayed, self.way)
         again = 0
         while True:
             with Gateway() as gateway, in_force(gateway, chosen, self.way) as stage:
                 messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in self.sent])
                 counted = None if stage is None else [count.packets for count in stage.counters().rules]
             try:
-                differences = compare(self.sent, replayed, story(messages, frames))
+                differences = compare(self.sent, replayed, story(messages, frames), frozenset(excused))
                 differences += [] if counted is None else compare_counts(chosen, replayed.stateless_hits, counted)
                 break
             except OutOfOrderError:
@@ -63,7 +65,7 @@ class Trial:
                     raise
         reasons = Counter(answer.reason for answer in replayed.answers)
         labels = Counter(answer.label for answer in replayed.answers)
-        return Outcome(len(self.sent), differences, reasons, labels, again)
+        return Outcome(len(self.sent), differences, reasons, labels, Counter(excused.values()), again)
 
 
 def random_trial(seed: int, packets: int) -> tuple[Trial, Counter[str]]:
