@@ -13,7 +13,7 @@ from tests.live.wire import Wire, until
 from tests.oracle.kernel import packet_socket, why_unavailable
 from twinwall.live import bpf_folder
 from twinwall.live.error import EnforcementError
-from twinwall.live.xdp import XdpStage
+from twinwall.live.xdp import XdpStage, release_unused
 from twinwall.render.marks import STAMP_SHIFTS, Stamp
 
 pytestmark = pytest.mark.kernel
@@ -78,7 +78,7 @@ def test_the_new_program_takes_the_old_one_s_place(wire, tmp_path, folder):
         new.succeed(old)
         assert len(list(folder.glob("twinwall*"))) == 1
         assert new.finish(old, ["fw0"]) == {"fw0": "native"}
-        assert list(folder.glob("twinwall*")) == []
+        assert len(list(folder.glob("twinwall*"))) == 1, "the new one's, and not the old one's"
         assert (old.interfaces(), new.interfaces()) == ({}, {"fw0": "native"})
         wire.send(DNS, DISCARD)
         until(lambda: seen(new) == 2)
@@ -101,7 +101,7 @@ def test_a_change_that_is_given_up_leaves_the_old_policy_alone(wire, tmp_path, f
         old.attach("fw0")
         new.succeed(old)
         old.forget_successor()
-        assert list(folder.glob("twinwall*")) == []
+        assert len(list(folder.glob("twinwall*"))) == 1, "the name stays as long as the program is attached"
         wire.send(DNS)
         until(lambda: wire.marks() == {Stamp.PASS << STAMP_SHIFTS[1]: 1})
         assert seen(new) == 0
@@ -169,11 +169,24 @@ def packet_socket_outside(wire):
         return packet_socket("far0")
 
 
-def test_without_a_bpf_file_system_there_is_no_change(wire, tmp_path, monkeypatch):
+def test_without_a_bpf_file_system_nothing_is_attached(wire, tmp_path, monkeypatch):
     monkeypatch.setattr(bpf_folder, "FOLDER", tmp_path / "none")
-    with load(policy(tmp_path), 1) as old, load(policy(tmp_path, NEW_RULES), 2) as new:
-        old.attach("fw0")
+    with load(policy(tmp_path), 1) as old:
         with pytest.raises(EnforcementError, match=r"there is none at .*/none.*\n.*`mount -t bpf bpf"):
-            new.succeed(old)
-        wire.send(DNS)
-        until(lambda: wire.marks() == {Stamp.PASS << STAMP_SHIFTS[1]: 1})
+            old.attach("fw0")
+        assert XdpStage.of("fw0") is None
+
+
+def test_the_name_of_a_program_whose_interface_is_gone_is_released_with_the_next(wire, tmp_path, folder):
+    wire.plug("fw1", "far1")
+    with load(policy(tmp_path), 1) as gone:
+        gone.attach("fw1")
+        wire.firewall.run("ip", "link", "del", "fw1")
+        release_unused()
+        assert len(list(folder.glob("twinwall*"))) == 1, "a process has the program still"
+
+    def released():
+        release_unused()
+        return not list(folder.glob("twinwall*"))
+
+    until(released)

@@ -20,9 +20,10 @@ from contextlib import ExitStack, contextmanager
 
 from twinwall.compile.policy import compile_policy
 from twinwall.enforce.blueprint import Blueprint
+from twinwall.live.bpf_folder import pin_folder
 from twinwall.live.error import EnforcementError
 from twinwall.live.links import Link, links
-from twinwall.live.xdp import XdpStage
+from twinwall.live.xdp import XdpStage, release_unused
 from twinwall.policy.model import Attach, Policy
 from twinwall.render.marks import slot
 
@@ -94,6 +95,8 @@ class Programs:
                     _detach(link, running)
             for each in (*running.values(), *((stage,) if stage else ())):
                 each.forget_successor()
+                each.release()
+            release_unused()
 
     def _chosen(self, target: Blueprint, running: Mapping[int, XdpStage]) -> XdpStage:
         """The program that is to run: one that does already, so that its counters count on; else the loaded one."""
@@ -135,6 +138,10 @@ def running_modes() -> dict[str, str]:
 def obstacle(attach: Attach) -> str:
     """Why XDP cannot run on every interface of `attach`, as far as one can see without trying; empty if it seems to."""
     there = {each.name: each for each in links()}
+    try:
+        pin_folder()
+    except EnforcementError as error:
+        return error.cause
     for name in attach.interfaces:
         found = there.get(name)
         if found is not None and not found.has_ethernet_header:

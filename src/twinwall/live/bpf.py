@@ -20,6 +20,7 @@ MEMBARRIER_NUMBERS = {"x86_64": 324, "aarch64": 283, "riscv64": 283, "ppc64le": 
 MEMBARRIER_GLOBAL = 1
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, PROG_LOAD, OBJ_PIN, PROG_ATTACH, PROG_DETACH = 0, 1, 2, 3, 5, 6, 8, 9
 PROG_TEST_RUN, PROG_FD_BY_ID, MAP_FD_BY_ID, OBJ_INFO, PROG_QUERY, MAP_FREEZE, MAP_LOOKUP_BATCH = 10, 13, 14, 15, 16, 22, 24
+PROG_NEXT_ID = 11
 NO_BPF = "without the bpf system call there is no XDP stage: `apply` uses nftables for the stateless stage instead"
 REMEDIES = {
     errno.EPERM: "run it as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN",

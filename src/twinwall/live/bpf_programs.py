@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Self
 
 from twinwall.live.bpf import (
@@ -13,6 +13,7 @@ from twinwall.live.bpf import (
     PROG_DETACH,
     PROG_FD_BY_ID,
     PROG_LOAD,
+    PROG_NEXT_ID,
     PROG_QUERY,
     PROG_TEST_RUN,
     BpfError,
@@ -72,6 +73,20 @@ class Program(Descriptor):
         """A program that is loaded already.  Raises `BpfError`."""
         return cls(bpf(PROG_FD_BY_ID, struct.pack("<III", identifier, 0, 0), f"open program {identifier}"))
 
+    @classmethod
+    def all_named(cls, name: str) -> Iterator[ProgramInformation]:
+        """Every loaded program of this name, whoever loaded it.  Raises `BpfError`."""
+        for identifier in _identifiers():
+            try:
+                with cls.of_identifier(identifier) as program:
+                    about = program.about()
+            except BpfError as error:
+                if error.number != errno.ENOENT:  # gone meanwhile
+                    raise
+                continue
+            if about.name == name:
+                yield about
+
     def about(self) -> ProgramInformation:
         """What the kernel says of this program."""
         numbers = (ctypes.c_uint32 * MOST_MAPS)()
@@ -124,3 +139,18 @@ def detach_tcx(program: Program, index: int) -> None:
     """Take a program from an interface's TCX ingress hook."""
     attributes = struct.pack("<IIIIIIQ", index, program.number, TCX_INGRESS, 0, 0, 0, 0)
     bpf(PROG_DETACH, attributes, "detach a program from an interface's tc ingress hook")
+
+
+def _identifiers() -> Iterator[int]:
+    """The numbers of all loaded programs.  Raises `BpfError`."""
+    identifier = 0
+    while True:
+        answer = bytearray(struct.pack("<III", identifier, 0, 0))
+        try:
+            bpf(PROG_NEXT_ID, answer, "list the programs")
+        except BpfError as error:
+            if error.number != errno.ENOENT:
+                raise
+            return
+        identifier = struct.unpack_from("<I", answer, 4)[0]
+        yield identifier

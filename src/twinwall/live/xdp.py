@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -33,6 +33,7 @@ from twinwall.render.marks import STAMP_SHIFTS, slot
 from twinwall.targets.ebpf import load_program
 from twinwall.targets.ebpf_entry import C_RULES, C_UNSTAMPED
 
+PIN_START = "twinwall_successor_"
 NAME = "twinwall"  # of our programs in the kernel
 NO_CURE = (errno.EPERM, errno.EBUSY, errno.EEXIST, errno.ENODEV)  # refusals that generic mode would meet as well
 FALL_BACK = "without XDP the stateless stage runs as an nftables chain (`stateless: nft`)"
@@ -135,6 +136,7 @@ class XdpStage:
             raise EnforcementError(f"attach XDP to {interface}", cause, FALL_BACK)
         self.control.keep_only({each.index for each in links()})
         self._know(found)
+        self._hold()
         with _running(found) or ExitStack() as present:
             attach_stamp(found.index, namespace_seal())
             if not isinstance(present, Program):
@@ -162,16 +164,14 @@ class XdpStage:
             if attached.program == self.identifier:
                 set_xdp(found.index, attached.mode, -1, self.program.number)
                 detach_stamp(found.index)
+        self.release()
 
     def succeed(self, old: XdpStage) -> None:
         """Step 2: from now on the running program `old` calls this one for every packet, and both stamp it.
 
-        When this returns, no packet is on its way any more that `old` alone has judged.  It stays so if this process ends:
-        a name in the BPF file system keeps what `old` refers to.
+        When this returns, no packet is on its way any more that `old` alone has judged.  It stays so if this process ends.
         """
-        path = bpf_folder.pin_folder() / old._pin_name()
-        if not path.exists():
-            old.maps.successor.pin(str(path))
+        old._hold()
         old.maps.successor.put(self.program)
         old.control.successor = True
         wait_for_programs()
@@ -179,10 +179,27 @@ class XdpStage:
     def forget_successor(self) -> None:
         """Undo step 2: this program is the last again."""
         self.control.successor = False
-        (bpf_folder.FOLDER / self._pin_name()).unlink(missing_ok=True)
+        with suppress(BpfError):  # there is none
+            self.maps.successor.remove()
+
+    def _hold(self) -> None:
+        """Give the array of the successor a name for as long as the program is attached.
+
+        An array of programs forgets them when no process and no name holds it: not at once, but some time after, so that a name
+        given to an array that a process has just let go would come too late.
+        """
+        path = bpf_folder.pin_folder() / self._pin_name()
+        if not path.exists():
+            release_unused()
+            self.maps.successor.pin(str(path))
+
+    def release(self) -> None:
+        """Let the name go, once no interface has the program."""
+        if not self.interfaces():
+            (bpf_folder.FOLDER / self._pin_name()).unlink(missing_ok=True)
 
     def _pin_name(self) -> str:
-        return f"twinwall_successor_{self.maps.successor.about().identifier}"
+        return f"{PIN_START}{self.maps.successor.about().identifier}"
 
     def finish(self, old: XdpStage | None, interfaces: Iterable[str]) -> dict[str, XdpMode]:
         """Step 4: run on each of `interfaces` in place of `old`, which leaves those that it had besides; the modes."""
@@ -191,6 +208,7 @@ class XdpStage:
             for interface in old.interfaces():
                 old.detach(interface)
             old.forget_successor()
+            old.release()
         return modes
 
     def counters(self) -> XdpCounters:
@@ -210,6 +228,17 @@ class XdpStage:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def release_unused() -> None:
+    """Let the names go that no program needs any more: its interfaces are gone, or a killed process has left them."""
+    names = list(bpf_folder.FOLDER.glob(f"{PIN_START}*"))
+    if names:
+        used = {number for about in Program.all_named(NAME) for number in about.map_identifiers}
+        for path in names:
+            number = path.name.removeprefix(PIN_START)
+            if number.isdigit() and int(number) not in used:
+                path.unlink(missing_ok=True)
 
 
 def _load(maps: StageMaps, announce: Callable[[], None] | None) -> Program:
