@@ -1,0 +1,182 @@
+"""A gateway in a network namespace, twinwall on it, and probes that say which policy it enforces.
+
+The policies differ, in both stages, in which of the probes they let through: what comes out at the far side is what one policy
+says, or a mixture of two.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import shutil
+import sys
+import tempfile
+
+from tests.oracle.kernel import (
+    INSIDE_MAC,
+    PATIENCE,
+    SETUP,
+    SYSCTLS,
+    Namespace,
+    marker,
+    packet_socket,
+)
+from twinwall.engine.conversation import Conversation
+from twinwall.engine.spoken_frame import encode_ip
+
+POLICY = """twinwall: 1
+stateless:
+  default: forward
+  rules: |
+    pass udp 192.0.2.1 any <> 192.0.2.2 any (sid:1;)
+    drop udp any any -> any {stateless} (sid:10;)
+stateful:
+  order: strict
+  default: [drop_strict]
+  rules: |
+    pass udp any any -> any 1000:1999 (sid:99;)
+    pass tcp any any -> any {stateful} (sid:100;)
+attach: {{mode: gateway, inside: [in0], outside: [out0]}}
+"""
+UDP, TCP = (1001, 1002), (80, 443)
+EVERYTHING = {f"udp {port}" for port in UDP} | {f"tcp {port}" for port in TCP}
+CLONE_NEWNET = 0x40000000
+
+
+class World:
+    """The gateway: a context manager.  `policies` are paths by name; `allowed` what each lets through."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._count = 0
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            self.router = Namespace()
+            stack.callback(self.router.close)
+            self.outside = Namespace()
+            stack.callback(self.outside.close)
+            self.folder = tempfile.mkdtemp(prefix="twinwall-")
+            stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self._links()
+            with self.outside.entered():
+                self._near = stack.enter_context(packet_socket("near"))
+                self._far = stack.enter_context(packet_socket("far"))
+            self._policies()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def _links(self):
+        for name, far in (("in0", "near"), ("out0", "far")):
+            self.router.run(
+                "ip", "link", "add", name, "type", "veth", "peer", "name", far, "netns", str(self.outside.holder.pid)
+            )
+        lines = [f"echo {value} > /proc/sys/{name.replace('.', '/')}" for name, value in SYSCTLS.items()]
+        lines += [f"ip link set {name} addrgenmode none" for name in ("in0", "out0")]
+        lines += SETUP.format(inside=INSIDE_MAC, hop="02:00:00:00:00:02").replace("mtu 65535", "").strip().splitlines()
+        lines += [f"echo 0 > /proc/sys/net/ipv4/conf/{name}/rp_filter" for name in ("in0", "out0")]
+        self.router.run("sh", "-ec", "\n".join(lines))
+        for name in ("near", "far"):
+            self.outside.run("ip", "link", "set", name, "addrgenmode", "none", "up")
+
+    def _policies(self):
+        self.policies, self.allowed = {}, {}
+        for number, name in enumerate(("a", "b")):
+            path = os.path.join(self.folder, f"{name}.yaml")
+            with open(path, "w") as stream:
+                stream.write(POLICY.format(stateless=UDP[number], stateful=TCP[number]))
+            self.policies[name] = path
+            self.allowed[name] = {f"udp {UDP[1 - number]}", f"tcp {TCP[number]}"}
+
+    @property
+    def state(self):
+        return os.path.join(self.folder, "state")
+
+    # twinwall.
+    def command(self, *arguments, **environment):
+        """A function that runs a command line in the namespace, in whichever process it is called in for good."""
+
+        def run():
+            from twinwall.cli.exit_codes import run as run_command
+            from twinwall.cli.main import cli
+
+            libc = ctypes.CDLL(None, use_errno=True)
+            with open(self.router.path) as there:
+                assert libc.setns(there.fileno(), CLONE_NEWNET) == 0
+            quiet = os.open(os.path.join(self.folder, "said"), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
+            sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+            os.environ.pop("SSH_CONNECTION", None)
+            os.environ.update({"TWINWALL_STATE": self.state, **environment})
+            code = run_command(cli, [str(each) for each in arguments])
+            sys.stdout.flush()
+            sys.stderr.flush()
+            return code
+
+        return run
+
+    def twinwall(self, *arguments, expect=0, **environment):
+        """Run a command; what it said.  A fork: everything is imported already."""
+        child = os.fork()
+        if child == 0:
+            code = 71
+            try:
+                code = self.command(*arguments, **environment)()
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        assert expect is None or code == expect, f"{arguments}: {code}\n{self.said}"
+        return self.said
+
+    @property
+    def said(self):
+        with open(os.path.join(self.folder, "said")) as stream:
+            return stream.read()
+
+    def apply(self, name, *more, **environment):
+        return self.twinwall("apply", self.policies[name], "--yes", *more, **environment)
+
+    # What the kernel does.
+    def passes(self, patience=PATIENCE):
+        """Which of the probes come out at the far side; None if not even the marker does."""
+        self._count += 1
+        port = 20_000 + self._count  # a connection of its own each time
+        for name in sorted(EVERYTHING):
+            protocol, _, to = name.partition(" ")
+            said = f"{protocol} 198.51.100.9:{port} > 203.0.113.9:{to}" + (" S" if protocol == "tcp" else " len 8")
+            self._near.send(frame(encode_ip(Conversation().say(said))))
+        self._near.send(marker(self._count))
+        found = set()
+        while select.select([self._far], [], [], patience)[0]:
+            seen = self._far.recv(2048)
+            if seen[26:34] == bytes([192, 0, 2, 1, 192, 0, 2, 2]) and seen[42:50] == self._count.to_bytes(8, "big"):
+                return found
+            if seen[26:34] == bytes([198, 51, 100, 9, 203, 0, 113, 9]) and int.from_bytes(seen[34:36], "big") == port:
+                found.add(f"{'tcp' if seen[23] == 6 else 'udp'} {int.from_bytes(seen[36:38], 'big')}")
+        return None
+
+    def enforced(self):
+        """Which policy the gateway enforces: a name, `nothing`, or what passes where that is neither."""
+        found = self.passes()
+        if found == EVERYTHING:
+            return "nothing"
+        return next((name for name, allowed in self.allowed.items() if found == allowed), found)
+
+    def programs(self):
+        """Our XDP programs: interface → number of the program."""
+        from twinwall.live.links import links
+
+        with self.router.entered():
+            return {each.name: each.xdp[0].program for each in links() if each.xdp}
+
+
+def frame(packet):
+    """An IPv4 packet on the inside link."""
+    return bytes.fromhex(INSIDE_MAC.replace(":", "")) + b"\x02\0\0\0\0\x09\x08\0" + packet
