@@ -87,6 +87,6 @@ def render_learning(chains: Chains, generation: int) -> None:
             f"ct status assured {established} return",
             f"{HANDSHAKE_FLAGS} == syn | ack ct mark set ct mark | {CT_HALF_OPEN:#010x} return",
             f"ct mark & {CT_HALF_OPEN:#010x} != 0x0 tcp flags & (fin | rst) != 0x0 {established}",
-            f"ct state new tcp flags & syn == 0x0 {established}",
+            f"ct state new tcp flags & (syn | rst) == 0x0 {established}",
         ],
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from twinwall.path.layout import TCP
 from twinwall.path.reason import Reason, Verdict
 from twinwall.render.chains import Chains
 from twinwall.render.elements import listed
@@ -33,6 +34,7 @@ VERDICT_BITS = CT_PASS | CT_DROP | CT_FAST_ORIGINAL | CT_FAST_REPLY | CT_FAST_RE
 LEARNED = (0, CT_ESTABLISHED, CT_ESTABLISHED | CT_HALF_OPEN)  # of a flow that the rules may call established
 SEEN = CT_SEEN_ORIGINAL | CT_SEEN_REPLY
 STATE = f"ct mark & {CT_GENERATION | VERDICT_BITS | CT_ESTABLISHED | CT_HALF_OPEN | SEEN:#010x}"
+LEARNING = f"meta l4proto {TCP} ct mark & {CT_ESTABLISHED:#010x} == 0x0 return"  # its handshake has to be seen
 NUMBER = f"ct mark & {CT_RULE:#010x}"
 
 
@@ -40,14 +42,17 @@ def render_fast_set(chains: Chains, generation: int, same: Sequence[int]) -> str
     """The chains that set the bits; the declaration of the set of rules that can pass both directions of a flow."""
     base = generation << CT_GENERATION_SHIFT | SEEN
     chains.add("fast", ["ct direction original goto fast_original_no_rule", "goto fast_reply"])
-    chains.add("fast_original_no_rule", [_choice(_original(chains, base))])
+    chains.add("fast_original_no_rule", [LEARNING, _choice(_original(chains, base))])
     known = {base | learned: _write(chains, base | learned & CT_ESTABLISHED | CT_FAST_REPLY) for learned in LEARNED}
     if same:
         both = chains.share("fast_both_set", [f"{NUMBER} . meta mark & {RULE_NUMBER:#010x} @same_rule {_add(CT_FAST_REPLY)}"])
         known |= {base | learned | CT_FAST_ORIGINAL: both for learned in LEARNED}
-    chains.add("fast_reply", [_choice(known)])
+    chains.add("fast_reply", [LEARNING, _choice(known)])
     none = chains.share("fast_reply_none_set", [_add(CT_FAST_REPLY_NO_RULE)])
-    chains.add("fast_reply_no_rule", [_choice({base | each | bit: none for each in LEARNED for bit in (0, CT_FAST_ORIGINAL)})])
+    chains.add(
+        "fast_reply_no_rule",
+        [LEARNING, _choice({base | each | bit: none for each in LEARNED for bit in (0, CT_FAST_ORIGINAL)})],
+    )
     elements = listed([f"{number} . {number}" for number in same])
     return f"\tset same_rule {{\n\t\ttype mark . mark\n{elements}\t}}\n" if same else ""
 
