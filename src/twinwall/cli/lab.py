@@ -45,7 +45,7 @@ def command(
     from twinwall.lab.twin import prepare  # noqa: PLC0415
 
     prepare(announce_once())
-    with _Line() as line:
+    with Line() as line:
         if report is None:
             results = run_lab(given, line.show)
         else:
@@ -73,7 +73,7 @@ def _report(results: Results, *, as_json: bool) -> None:
     render(results, Console(highlight=False))
 
 
-class _Line:
+class Line:
     """One line on a terminal that says what is being played; silent elsewhere."""
 
     def __enter__(self) -> Self:

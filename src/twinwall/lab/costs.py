@@ -42,11 +42,11 @@ def key(firewall: str, kind: str) -> str:
     return f"{firewall}: {kind}"
 
 
-class _Vector(ctypes.Structure):
+class _Vector(ctypes.Structure):  # struct iovec
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
 
-class _Message(ctypes.Structure):
+class _Header(ctypes.Structure):  # struct msghdr
     _fields_ = (
         ("name", ctypes.c_void_p),
         ("name_length", ctypes.c_uint32),
@@ -55,8 +55,11 @@ class _Message(ctypes.Structure):
         ("control", ctypes.c_void_p),
         ("control_length", ctypes.c_size_t),
         ("flags", ctypes.c_int),
-        ("sent", ctypes.c_uint32),
     )
+
+
+class _Message(ctypes.Structure):  # struct mmsghdr
+    _fields_ = (("header", _Header), ("sent", ctypes.c_uint32))
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -70,7 +73,7 @@ class Burst:
         self._vectors = (_Vector * len(frames))(*(_Vector(ctypes.addressof(each), len(each)) for each in self._bytes))
         self._messages = (_Message * len(frames))()
         for message, vector in zip(self._messages, self._vectors, strict=True):
-            message.vectors, message.vector_count = ctypes.pointer(vector), 1
+            message.header.vectors, message.header.vector_count = ctypes.pointer(vector), 1
 
     def send(self, raw: socket.socket) -> None:
         """Send all of them.  Raises `OSError`."""

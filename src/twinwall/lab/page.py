@@ -112,10 +112,10 @@ def _reloads(run: Run, _: Sequence[str]) -> str:
     every = run.reloaded.values()
     steps = [step.to for step in next(iter(every)).changes]
     rows = [
-        [f"an ssh session after: {step}", *("goes on" if each.changes[place].alive else "silent" for each in every)]
+        [f"an ssh session, {step}", *("goes on" if each.changes[place].alive else "silent" for each in every)]
         for place, step in enumerate(steps)
     ]
-    rows.append(["pings answered during ten changes", *(f"{each.received} of {each.pings}" for each in every)])
+    rows.append(["pings answered during the ten changes", *(f"{each.received} of {each.pings}" for each in every)])
     rows.append(["time of a change", *(f"{each.seconds * 1000:.0f} ms" for each in every)])
     return _table(["", *run.reloaded], rows)
 
@@ -123,8 +123,9 @@ def _reloads(run: Run, _: Sequence[str]) -> str:
 def _machine(run: Run, _: Sequence[str]) -> str:
     ways = {outcome.stateless_in for outcome in run.results.outcomes} - {""}
     stages = " and ".join({"xdp": "XDP", "nft": "nftables"}[way] for way in sorted(ways))
+    kernel = ".".join(platform.release().split(".")[:2])
     return (
-        f"Linux {platform.release()}, {os.cpu_count()} processors, as {run.results.ground}; the stateless stage in {stages}.  "
+        f"Linux {kernel}, {os.cpu_count()} processors, as {run.results.ground}; the stateless stage in {stages}. "
         f"A cost is the best of {costs.ROUNDS * costs.PASSES} rounds."
     )
 

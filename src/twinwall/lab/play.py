@@ -49,7 +49,7 @@ def play(task: Play, folder: Path, answer: Answer) -> Outcome:
                 answer(Progress(task.name, scenario.name))
                 played.append(_play_one(scenario, Stage(site, served, tap)))
             lost = tap.lost()
-        unsaid = _incomparable(policy, lost)
+        unsaid = incomparable(policy, lost)
         crossed = crossings(tap.seen)
         said = [] if unsaid else judge(policy, crossed, site.interfaces, folder)
         rows = by_row(played, crossed, said)
@@ -63,7 +63,7 @@ def play(task: Play, folder: Path, answer: Answer) -> Outcome:
         )
 
 
-def _incomparable(policy: Policy, lost: int) -> list[str]:
+def incomparable(policy: Policy, lost: int) -> list[str]:
     """Why replay cannot be held against the kernel."""
     reasons = []
     if lost:
@@ -74,10 +74,10 @@ def _incomparable(policy: Policy, lost: int) -> list[str]:
 
 
 def _play_one(scenario: Scenario, stage: Stage) -> Played:
-    lacking = _lacking(scenario, stage.served)
+    why_not = lacking(scenario, stage.served)
     before, start = _connections(), time.time_ns()
-    if lacking:
-        return Played(scenario, start, None, lacking)
+    if why_not:
+        return Played(scenario, start, None, why_not)
     if scenario.during:
         reached, said = _attack_a_talk(scenario, stage)
     else:
@@ -86,7 +86,7 @@ def _play_one(scenario: Scenario, stage: Stage) -> Played:
     return Played(scenario, start, reached, said, _connections() - before)
 
 
-def _lacking(scenario: Scenario, served: Served) -> str:
+def lacking(scenario: Scenario, served: Served) -> str:
     """Why the scenario cannot be played; empty if it can."""
     for name in filter(None, (scenario.program, *scenario.during[:1])):
         if program(name) is None:

@@ -27,11 +27,11 @@ SHELL = "ssh {shell_options} -b {friend} {user}@{host} cat"
 PING = f"ping -q -i 0.005 -c {PINGS} -W 1 {{web}}"
 
 
-def without_shell(policy: Policy) -> Policy:
-    """The policy without its rules about ssh."""
+def without(policy: Policy, topic: str) -> Policy:
+    """The policy without its rules whose message begins with `topic`."""
 
     def others(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-        return tuple(rule for rule in rules if not rule.message.startswith("ssh"))
+        return tuple(rule for rule in rules if not rule.message.startswith(topic))
 
     return replace(
         policy,
@@ -41,7 +41,7 @@ def without_shell(policy: Policy) -> Policy:
 
 
 def change(task: Reload, folder: Path, answer: Callable[[object], None]) -> Reloaded:
-    """Change the policy under a session: to itself, many times under pings, and to one without ssh."""
+    """Change the policy under a session: other rules, many times under pings; then ssh is forbidden, and allowed again."""
     policy = attached(task.policy)
     assert policy.attach is not None
     site = Site(policy.attach.inside[0], policy.attach.outside[0])
@@ -49,19 +49,19 @@ def change(task: Reload, folder: Path, answer: Callable[[object], None]) -> Relo
     if "sshd" in served.missing:
         raise EnforcementError("change a policy under a session", served.missing["sshd"], "install openssh-server")
     with shield(policy, folder) as armour, _session(site, served) as session:
-        changes = [Change("the session begins", _answers(session))]
+        changes = [Change("before any change", _answers(session))]
         answer(Progress(task.name, "changes under pings"))
         pings = site.inside.start(words(PING.split(), served), (folder / "ping.out").open("wb"))
         start = time.perf_counter()
-        for _ in range(RELOADS):
-            armour.change(policy)
+        for turn in range(RELOADS):
+            armour.change(policy if turn % 2 else without(policy, "names"))
         seconds = (time.perf_counter() - start) / RELOADS
         pings.wait()
-        changes.append(Change("the same policy again", _answers(session)))
-        armour.change(without_shell(policy))
-        changes.append(Change("a policy without ssh", _answers(session)))
+        changes.append(Change(f"after {RELOADS} changes of other rules", _answers(session)))
+        armour.change(without(policy, "ssh"))
+        changes.append(Change("after a change to a policy without ssh", _answers(session)))
         armour.change(policy)
-        changes.append(Change("the first policy again", _answers(session)))
+        changes.append(Change("after the way back", _answers(session)))
     received = re.search(r"(\d+) received", (folder / "ping.out").read_text())
     return Reloaded(changes, PINGS, int(received[1]) if received else 0, seconds)
 
