@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
     KERNEL = 5, "the kernel or this machine refused; nothing was changed"
     DIFFERENT = 6, "lab: replay and the kernel disagree about some packets"
     CHANGES = 6, "`plan`: applying the policy would change something"
-    FOUND = 7, "`guard --once`: something was not as it should be"
+    FOUND = 7, "`guard --once`, `status`: something is not as it should be, or no policy is in force"
     INTERRUPTED = 130, "interrupted (Ctrl-C); what was decided until then was reported"
 
     meaning: str

@@ -1,0 +1,43 @@
+"""`twinwall status` for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from twinwall.enforce.state import Chosen
+from twinwall.enforce.status import Status
+from twinwall.enforce.status_problems import problems, remarks
+
+Data = dict[str, Any]  # what JSON can say
+
+
+def status_data(status: Status) -> Data:
+    """One look; a key whose value is null does not apply."""
+    force = status.force
+    return {
+        "in_force": force is not None,
+        "policy": None if force is None else {**_chosen(force.chosen), "generation": force.generation, "since": force.since},
+        "by": status.by or None,
+        "confirmed": _chosen(status.confirmed.policy) if status.confirmed and status.confirmed.policy else None,
+        "on_trial_until": status.pending.until or None if status.pending else None,
+        "mode": status.policy.attach.mode.value if status.policy and status.policy.attach else None,
+        "stateless": None if force is None else {"way": force.way, "why": force.why or None},
+        "interfaces": [{"name": each.name, "present": each.present, "way": each.way or None} for each in status.interfaces],
+        "verdicts": [{**asdict(each), "explanation": each.explanation} for each in status.counted.verdicts],
+        "rules": [asdict(each) for each in status.counted.rules],
+        "connections": asdict(status.table) if status.table else None,
+        "queues": [each._asdict() for each in status.queues],
+        "handed_to_queues": sum(each.packets for each in status.handed),
+        "log_groups_read": sorted(status.log_groups),
+        "settings": [
+            {"name": each.setting.name, "value": each.value, "wanted": each.setting.value, "required": each.setting.required}
+            for each in status.settings
+        ],
+        "problems": [asdict(each) for each in problems(status)],
+        "remarks": list(remarks(status)),
+    }
+
+
+def _chosen(chosen: Chosen) -> Data:
+    return {"name": chosen.name, "digest": chosen.digest}
