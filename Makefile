@@ -37,9 +37,10 @@ coverage: ## the tests with line and branch coverage
 	@$(PYTHON) tools/environment.py dev
 	@$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile --cov=twinwall --cov-branch --cov-report=term-missing:skip-covered
 
-bench: ## measure speed and memory beside the peers and write docs/performance.md (about 20 minutes, 2 GB of disk)
+bench: ## measure speed and memory beside the peers and write docs/performance.md (20 minutes, 2 GB of disk); root: also enforcement
 	@$(PYTHON) tools/environment.py run
 	@$(BIN)/python -m bench.run
+	@$(BIN)/python -m bench.kernel.run
 
 fuzz: ## a short run of every fuzz target
 	@$(PYTHON) tools/environment.py fuzz
