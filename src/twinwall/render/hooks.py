@@ -38,15 +38,20 @@ def names(attach: Attach) -> str:
 
 def render_early(chains: Chains, ends: Ends, attach: Attach, generation: int) -> None:
     """Take the stateless stage's stamp: before defragmentation and tracking."""
+    render_stamp(chains, ends, generation)
+    chains.add("early", [base("prerouting", EARLY), f"iifname {names(attach)} goto stamp"])
+
+
+def render_stamp(chains: Chains, ends: Ends, generation: int, forward: int = 0) -> None:
+    """The chain `stamp`; a packet that goes on to the stateful stage gets the mark `forward`."""
     shift = STAMP_SHIFTS[slot(generation)]
     none, dropped = ends.counter("drop_no_stamp"), ends.counter("drop_stateless")
     chains.add("stamp_pass", [f"meta mark set {STATELESS_PASS:#010x} notrack accept"])
-    chains.add("stamp_forward", ["meta mark set 0x00000000 accept"])
+    chains.add("stamp_forward", [f"meta mark set {forward:#010x} accept"])
     chains.add("stamp_drop", [f"{dropped} drop"])
     targets = {Stamp.FORWARD: "stamp_forward", Stamp.PASS: "stamp_pass", Stamp.DROP: "stamp_drop"}
     pairs = ", ".join(f"{stamp << shift:#010x} : goto {name}" for stamp, name in targets.items())
     chains.add("stamp", [f"meta mark & {STAMP_MASK << shift:#010x} vmap {{ {pairs} }}", f"{none} drop"])
-    chains.add("early", [base("prerouting", EARLY), f"iifname {names(attach)} goto stamp"])
 
 
 def render_hooks(chains: Chains, ends: Ends, attach: Attach) -> None:

@@ -33,6 +33,9 @@ class Stamp(IntEnum):
 # After the stamp was consumed: the stateless stage passed the packet, and the stateful stage is not asked.
 STATELESS_PASS = 1 << 27
 
+# The same in bridge mode: the stateful stage has to judge the packet, and has not yet.
+BRIDGED = 1 << 28
+
 # The packet mark, second half: what the rule that matched says.
 RULE_NUMBER = 0x000FFFFF  # place in CompiledPolicy.stateful.rules + 1; 0: no rule
 ACTION_SHIFT = 20

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from twinwall.compile.defaults import default_rules
 from twinwall.policy.model import Attach, Exceptional, Mode, Policy
+from twinwall.render.bridge import bridge_table, render_bridge_hooks
 from twinwall.render.chains import Chains
 from twinwall.render.contexts import ESTABLISHED, render_learning, render_places
 from twinwall.render.defaults import Tails
@@ -26,7 +27,7 @@ from twinwall.render.options import QueueWay, RenderOptions, StatelessWay
 from twinwall.render.stateless import output_chains, remove_table, stateless_table
 from twinwall.render.sysctls import unsupported_tracking
 from twinwall.render.unsupported import Unsupported, refuse
-from twinwall.render.verdicts import Ends
+from twinwall.render.verdicts import Ends, counters_text
 from twinwall.render.walk import Part, Walks, flow_rules, plan_parts
 from twinwall.render.words import word_of
 
@@ -80,15 +81,16 @@ def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
         render_inspection(chains, ends, policy.attach, options)
     if "answer" in chains and policy.stateful.invalid is not Exceptional.DROP and policy.attach.mode is not Mode.HOST:
         render_untracked_answers(chains)
-    counters = "".join(f"\tcounter {name} {{\n\t}}\n" for name in sorted(ends.counters))
     sets = [same, _flow_hits(policy, parts), *walks.sets.text, *walks.maps]
-    body = [counters, *sets, chains.text(), _sending(policy, policy.attach), render_nat(policy.nat)]
+    body = [counters_text(ends), *sets, chains.text(), _sending(policy, policy.attach), render_nat(policy.nat)]
     return Ruleset(_script(options, _stateless(policy, policy.attach, options), "".join(body)))
 
 
 def _base(chains: Chains, ends: Ends, attach: Attach, options: RenderOptions) -> None:
-    if attach.mode is not Mode.BRIDGE:
-        render_early(chains, ends, attach, options.generation)
+    if attach.mode is Mode.BRIDGE:
+        render_bridge_hooks(chains)
+        return
+    render_early(chains, ends, attach, options.generation)
     render_hooks(chains, ends, attach)
 
 
@@ -104,10 +106,11 @@ def _script(options: RenderOptions, stateless: str, body: str) -> str:
 
 
 def _stateless(policy: Policy, attach: Attach, options: RenderOptions) -> str:
-    """The netdev tables: this policy's if it has one, and no other."""
+    """The tables in front of the IP layer: a bridge's own; the netdev table of this policy if it has one, and no other."""
+    ports = bridge_table(attach, options.generation) if attach.mode is Mode.BRIDGE else ""
     if options.stateless is StatelessWay.XDP:
-        return remove_table(options.generation) + remove_table(options.generation + 1)
-    return remove_table(options.generation + 1) + stateless_table(policy, attach, options.generation)
+        return ports + remove_table(options.generation) + remove_table(options.generation + 1)
+    return ports + remove_table(options.generation + 1) + stateless_table(policy, attach, options.generation)
 
 
 def _words(parts: Sequence[Part]) -> Iterator[int]:

@@ -75,3 +75,8 @@ class Ends:
 def priority(state: int) -> str:
     """A note as nftables writes a priority: in hexadecimal, without a prefix."""
     return f"{DECIDED >> 16:x}:{state:x}"
+
+
+def counters_text(ends: Ends) -> str:
+    """The declarations of all counters."""
+    return "".join(f"\tcounter {name} {{\n\t}}\n" for name in sorted(ends.counters))
