@@ -23,12 +23,14 @@ from twinwall.live.error import EnforcementError
 from twinwall.live.nft import TABLES, Table
 from twinwall.live.queue_rule import QueueRule
 from twinwall.live.table_comment import generation_number, table_comment
+from twinwall.policy.model import Mode
 from twinwall.render.stateless import stateless_table, table_name
 from twinwall.render.sysctls import Setting
 
 RULESET = Table("inet", "twinwall")
 BRIDGE = "net.bridge."  # without these settings a bridge's packets pass the ruleset by: they precede it
-STAMPING = tuple(table for table in TABLES if table.family == "netdev")
+BRIDGE_TABLE = "twinwall"  # of family bridge
+STAMPING = tuple(table for table in TABLES if table.family in ("netdev", "bridge"))
 
 
 class LinuxKernel:
@@ -102,8 +104,10 @@ class LinuxKernel:
 
     def _settle_tables(self, target: Blueprint | None) -> None:
         """Remove what stamps packets for a policy that is not in force."""
-        own = table_name(target.force.generation) if target is not None and target.force.way == "nft" else ""
-        stale = [table for table in STAMPING if table.name != own and table_comment(table) is not None]
+        own = {table_name(target.force.generation)} if target is not None and target.force.way == "nft" else set()
+        if target is not None and target.attach.mode is Mode.BRIDGE:
+            own.add(BRIDGE_TABLE)
+        stale = [table for table in STAMPING if table.name not in own and table_comment(table) is not None]
         if stale:
             nft.remove(stale, self._keep_open)
 

@@ -33,6 +33,7 @@ TABLES = (
     Table("inet", "twinwall"),
     Table("netdev", "twinwall_0"),
     Table("netdev", "twinwall_1"),
+    Table("bridge", "twinwall"),
     Table("inet", "twinwall_queue"),
     Table("ip", "twinwall_queue"),
     Table("ip6", "twinwall_queue"),

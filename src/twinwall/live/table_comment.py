@@ -12,7 +12,7 @@ import struct
 from twinwall.live.netlink import NETLINK_NETFILTER, NetlinkError, NetlinkSocket, attributes, text
 from twinwall.live.nft import Table
 
-FAMILIES = {"inet": 1, "ip": 2, "netdev": 5, "ip6": 10}
+FAMILIES = {"inet": 1, "ip": 2, "netdev": 5, "bridge": 7, "ip6": 10}
 NFT_MSG_GETTABLE = 10 << 8 | 1
 NFT_MSG_GETGEN = 10 << 8 | 16
 GENERATION_ID = 1
