@@ -13,6 +13,8 @@ import select
 import shutil
 import sys
 import tempfile
+import threading
+import traceback
 
 from tests.oracle.kernel import (
     INSIDE_MAC,
@@ -128,6 +130,9 @@ class World:
             code = 71
             try:
                 code = self.command(*arguments, **environment)()
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
             finally:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
@@ -169,12 +174,71 @@ class World:
             return "nothing"
         return next((name for name, allowed in self.allowed.items() if found == allowed), found)
 
+    def plug_in0(self):
+        """The inside interface, once more after it was gone."""
+        script = (
+            f"ip link add in0 type veth peer name near netns {self.outside.holder.pid}; ip link set in0 addrgenmode none;"
+            f"ip link set in0 address {INSIDE_MAC} up; echo 0 > /proc/sys/net/ipv4/conf/in0/rp_filter"
+        )
+        self.router.run("sh", "-ec", script)
+        self.outside.run("ip", "link", "set", "near", "addrgenmode", "none", "up")
+        self._near.close()
+        with self.outside.entered():
+            self._near = packet_socket("near")
+        self._stack.callback(self._near.close)
+
+    @contextlib.contextmanager
+    def stream(self):
+        """Packets that every policy passes, one after the other while the context lasts; then says how many were lost."""
+        running = Stream(self._near, self._far)
+        try:
+            yield running
+        finally:
+            running.end()
+
     def programs(self):
         """Our XDP programs: interface → number of the program."""
         from twinwall.live.links import links
 
         with self.router.entered():
             return {each.name: each.xdp[0].program for each in links() if each.xdp}
+
+
+class Stream:
+    """Marker packets from one side to the other, each sent when the one before has come out or is given up."""
+
+    FIRST = 1 << 40
+
+    def __init__(self, near, far):
+        self.sent = self.lost = 0
+        self._near, self._far = near, far
+        self._stop = threading.Event()
+        self._more = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        while not self._stop.is_set():
+            number = self.FIRST + self.sent
+            self._near.send(marker(number))
+            self.sent += 1
+            self.lost += not self._came(number)
+            self._more.set()
+
+    def _came(self, number):
+        while select.select([self._far], [], [], 1)[0]:
+            if self._far.recv(2048)[42:50] == number.to_bytes(8, "big"):
+                return True
+        return False
+
+    def some(self):
+        """Wait until another one has gone through."""
+        self._more.clear()
+        assert self._more.wait(PATIENCE)
+
+    def end(self):
+        self._stop.set()
+        self._thread.join()
 
 
 def frame(packet):

@@ -71,6 +71,9 @@ class Refusal:
 
 def find_session(proc: Path = Path("/proc"), pid: int | None = None) -> Session | None:
     """The SSH session that this process belongs to; None if there is none."""
+    own = os.environ.get(VARIABLE.decode()[:-1])
+    if own is not None and pid is None:
+        return Session.parse(own)
     for environment in _environments(proc, os.getpid() if pid is None else pid):
         for entry in environment.split(b"\0"):
             if entry.startswith(VARIABLE):

@@ -1,0 +1,306 @@
+"""The commands of a safe change, on a gateway in a namespace: what they say, and what the kernel then enforces."""
+
+import ctypes
+import dataclasses
+import os
+import select
+import signal
+import time
+
+import pytest
+
+from tests.enforce import tracer
+from tests.enforce.world import World
+from tests.live.namespace import why_unavailable
+from twinwall.enforce.lock import Lock, is_held, read_holder
+from twinwall.enforce.state import State
+from twinwall.live.sysctl import read
+
+pytestmark = pytest.mark.kernel
+PATIENCE = 20
+
+
+@pytest.fixture
+def world():
+    if why_unavailable():
+        pytest.skip(why_unavailable())
+    with World() as made:
+        yield made
+        watch = State(made.state).watch_lock
+        if is_held(watch):
+            os.kill(read_holder(watch).pid, signal.SIGKILL)
+
+
+def until(condition):
+    """Wait for something that another process does."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        select.select([], [], [], 0.02)
+
+
+def unwatched(world):
+    """Whether the trial is over and its watchdog gone."""
+    state = State(world.state)
+    return state.pending() is None and not is_held(state.watch_lock)
+
+
+def outcomes(world):
+    return [(entry.action, entry.outcome.value) for entry in State(world.state).journal.entries()]
+
+
+def expire(world):
+    state = State(world.state)
+    state.set_pending(dataclasses.replace(state.pending(), deadline=0.0))
+
+
+def kill_watchdog(world):
+    watch = State(world.state).watch_lock
+    os.kill(read_holder(watch).pid, signal.SIGKILL)
+    until(lambda: not is_held(watch))
+
+
+def test_a_policy_is_planned_applied_changed_and_taken_away(world):
+    assert "2 added" not in world.twinwall("plan", world.policies["a"], expect=6)[:20]
+    assert world.enforced() == "nothing"
+    world.apply("a")
+    assert world.enforced() == "a"
+    assert world.programs().keys() == {"in0", "out0"}
+    assert "nothing would change" in world.twinwall("plan", world.policies["a"])
+    said = world.twinwall("plan", world.policies["b"], expect=6)
+    assert "2 changed" in said
+    assert "drop udp any any -> any 1002" in said
+    world.apply("b")
+    assert world.enforced() == "b"
+    world.twinwall("stop", "--yes")
+    assert world.enforced() == "nothing"
+    assert world.programs() == {}
+    assert "twinwall" not in world.router.run("nft", "list", "tables")
+    world.twinwall("rollback", "--yes")
+    assert world.enforced() == "b"
+
+
+def test_rollback_goes_back_and_forth(world):
+    world.apply("a")
+    assert "no other policy" in world.twinwall("rollback", "--yes", expect=5)
+    world.apply("b")
+    for name in ("a", "b", "a"):
+        world.twinwall("rollback", "--yes")
+        assert world.enforced() == name
+
+
+def test_kernel_settings_are_the_policy_s_while_it_is_in_force(world):
+    name = "net.netfilter.nf_conntrack_udp_timeout"
+    with world.router.entered():
+        before = read(name)
+    changed = os.path.join(world.folder, "c.yaml")
+    with open(world.policies["a"]) as old, open(changed, "w") as new:
+        new.write(old.read() + "timeouts: {udp: 7s}\n")
+    assert f"{name}: {before} → 7" in world.twinwall("plan", changed, expect=6)
+    for path, value in ((changed, "7"), (world.policies["a"], "30"), (changed, "7")):
+        world.twinwall("apply", path, "--yes")
+        with world.router.entered():
+            assert read(name) == value
+    world.twinwall("stop", "--yes")
+    with world.router.entered():
+        assert read(name) == before
+
+
+def test_a_trial_that_nobody_confirms_ends_with_the_old_policy(world):
+    world.apply("a")
+    said = world.apply("b", "--confirm-within", "2s")
+    assert "twinwall confirm" in said
+    assert world.enforced() == "b"
+    assert "is on trial" in world.twinwall("apply", world.policies["a"], "--yes", expect=5)
+    until(lambda: unwatched(world))
+    assert world.enforced() == "a"
+    assert outcomes(world)[-1] == ("restore", "done")
+    assert "nothing is on trial" in world.twinwall("confirm", expect=5)
+
+
+def test_a_first_trial_ends_with_nothing(world):
+    world.apply("a", "--confirm-within", "1s")
+    until(lambda: unwatched(world))
+    assert world.enforced() == "nothing"
+    assert world.programs() == {}
+
+
+def test_a_confirmed_trial_stays(world):
+    world.apply("a")
+    world.apply("b", "--confirm-within", "1h")
+    world.twinwall("confirm")
+    until(lambda: unwatched(world))
+    assert world.enforced() == "b"
+    assert State(world.state).confirmed().policy.name == world.policies["b"]
+
+
+def test_rollback_ends_a_trial_before_its_time(world):
+    world.apply("a")
+    world.apply("b", "--confirm-within", "1h")
+    world.twinwall("rollback")
+    assert world.enforced() == "a"
+    until(lambda: unwatched(world))
+
+
+def test_a_trial_whose_watchdog_was_killed_is_ended_by_the_next_command(world):
+    world.apply("a")
+    world.apply("b", "--confirm-within", "1h")
+    kill_watchdog(world)
+    assert "with a new watchdog" in world.twinwall("plan", world.policies["b"])
+    assert is_held(State(world.state).watch_lock)
+    assert world.enforced() == "b"
+    kill_watchdog(world)
+    expire(world)
+    assert "restored" in world.twinwall("confirm", expect=5)
+    assert world.enforced() == "a"
+
+
+@pytest.mark.parametrize("part", [0.2, 0.9])
+def test_a_trial_whose_command_was_killed_ends_with_the_old_policy(world, part):
+    world.apply("a")
+    command = world.command("apply", world.policies["b"], "--yes", "--confirm-within", "2s")
+
+    def run():
+        from twinwall.enforce import transaction
+
+        replace = transaction.replace
+
+        def marked(*arguments):
+            tracer.mark()
+            replace(*arguments)
+
+        transaction.replace = marked
+        return command()
+
+    stops = tracer.run(run).stops
+    world.twinwall("rollback")
+    until(lambda: unwatched(world))
+    ended = tracer.run(run, int(stops * part))
+    assert ended.killed
+    until(lambda: not is_held(State(world.state).watch_lock))
+    world.twinwall("plan", world.policies["a"])
+    assert world.enforced() == "a"
+
+
+def test_who_changes_the_policy_is_told_who_else_does(world):
+    world.apply("a")
+    with Lock(State(world.state).lock, "apply"):
+        said = world.apply("b", "--no-wait", expect=5)
+    assert f"`twinwall apply` (process {os.getpid()})" in said
+    assert world.enforced() == "a"
+
+
+def test_a_policy_that_cuts_the_ssh_session_is_refused(world):
+    session = "192.0.2.1 40000 192.0.2.9 22"
+    host = ("apply", world.policies["a"], "--mode", "host", "--inside", "in0", "--yes")
+    said = world.twinwall(*host, expect=5, SSH_CONNECTION=session)
+    assert "--cut-me-off" in said
+    assert world.enforced() == "nothing"
+    world.twinwall(*host, "--cut-me-off", SSH_CONNECTION=session)
+    assert world.programs().keys() == {"in0"}
+
+
+def test_a_gateway_s_stateful_rules_do_not_cut_its_own_ssh_session(world):
+    world.apply("a", SSH_CONNECTION="192.0.2.1 40000 192.0.2.9 22")
+    entry = list(State(world.state).journal.entries())[-1]
+    assert entry.author.client == "192.0.2.1"
+
+
+def test_a_policy_that_linux_cannot_enforce_is_refused_by_name(world):
+    path = os.path.join(world.folder, "c.yaml")
+    with open(world.policies["a"]) as old, open(path, "w") as new:
+        new.write(old.read() + "tracking: {flows: rules}\n")
+    world.apply("a")
+    assert "flows" in world.twinwall("apply", path, "--yes", expect=3)
+    assert world.enforced() == "a"
+
+
+def test_a_policy_without_interfaces_is_refused(world):
+    path = os.path.join(world.folder, "c.yaml")
+    with open(path, "w") as new:
+        new.write("twinwall: 1\n")
+    assert "--inside" in world.twinwall("apply", path, "--yes", expect=5)
+
+
+def test_nobody_is_asked_where_nobody_is(world):
+    said = world.twinwall("apply", world.policies["a"], expect=2)
+    assert "--yes" in said
+    assert world.enforced() == "nothing"
+
+
+def full_disk(world):
+    """What leaves the state folder no room: a file system of its own, in a mount namespace of the process."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.unshare(0x20000) == 0
+    assert libc.mount(None, b"/", None, 0x4000 | 0x40000, None) == 0
+    assert libc.mount(b"tmpfs", os.fsencode(world.state), b"tmpfs", 0, b"size=4k") == 0
+    with open(os.path.join(world.state, "filler"), "w") as filler:
+        filler.write("x" * 4096)
+
+
+@pytest.mark.parametrize("more", [(), ("--confirm-within", "60s")])
+def test_a_full_disk_refuses_a_change_before_it_begins(world, more):
+    world.apply("a")
+    world.twinwall("stop", "--yes")
+
+    def run():
+        full_disk(world)
+        return world.command("apply", world.policies["b"], "--yes", *more)()
+
+    child = os.fork()
+    if child == 0:
+        os._exit(run())
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+    assert "No space left" in world.said
+    assert world.enforced() == "nothing"
+    assert world.programs() == {}
+
+
+def test_ipv6_switched_off_does_not_matter(world):
+    world.router.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6")
+    world.apply("a")
+    assert world.enforced() == "a"
+
+
+def test_the_machine_s_start_puts_the_confirmed_policy_in_force(world):
+    world.apply("a")
+    world.apply("b", "--confirm-within", "1h")
+    kill_watchdog(world)
+    state = State(world.state)
+    state.set_pending(dataclasses.replace(state.pending(), boot="the one before"))
+    world.router.run("sh", "-c", "nft delete table inet twinwall; ip link set in0 xdp off; ip link set out0 xdp off")
+    said = world.twinwall("boot")
+    assert "forgotten" in said
+    assert world.enforced() == "a"
+    assert "in force already" in world.twinwall("boot")
+
+
+def test_a_start_without_a_confirmed_policy_does_nothing(world):
+    assert "no policy is confirmed" in world.twinwall("boot")
+    assert world.enforced() == "nothing"
+
+
+@pytest.mark.parametrize("way", ["xdp", "nft"])
+def test_what_comes_through_an_interface_that_appears_later_is_dropped_until_it_is_judged(world, way):
+    world.apply("a", "--stateless", way)
+    world.router.run(
+        "sh", "-c", "nft delete table inet twinwall; nft delete table netdev twinwall_1 2> /dev/null; ip link del in0"
+    )
+    world.twinwall("boot")
+    world.plug_in0()
+    if way == "xdp":
+        assert world.passes(0.3) is None
+    world.twinwall("guard", "--once", expect=None)
+    assert world.enforced() == "a"
+
+
+def test_reloads_in_every_form_lose_no_packet_that_both_policies_pass(world):
+    world.apply("a")
+    ways = [("b", "xdp"), ("a", "nft"), ("b", "nft"), ("a", "xdp"), ("b", "xdp"), ("a", "xdp")]
+    with world.stream() as stream:
+        for name, way in ways:
+            world.apply(name, "--stateless", way)
+            stream.some()
+    assert stream.lost == 0
+    assert stream.sent > 100
+    assert world.enforced() == "a"
