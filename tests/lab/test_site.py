@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -55,6 +56,21 @@ print(json.dumps(said))
 """
 )
 
+BARE = (
+    BEGIN
+    + """
+from twinwall.lab.bare import bare
+from twinwall.live.links import link
+def state():
+    return [len(link(name).xdp) for name in ("lan0", "wan0")] + [site.inside.attempt([*PING, "198.51.100.7"]).returncode]
+said = [state()]
+with bare(("lan0", "wan0")):
+    said.append(state())
+said.append(state())
+print(json.dumps(said))
+"""
+)
+
 
 def in_a_world(code):
     lab_or_skip()
@@ -72,3 +88,9 @@ def test_the_taps_see_every_packet_on_both_links_once():
 
 def test_the_shield_is_there_as_long_as_it_is_meant_to_be():
     assert in_a_world(SHIELDED) == [[True, True], [True, False], [True, True]]
+
+
+def test_a_bare_router_has_a_program_that_passes_everything():
+    if os.geteuid() != 0:
+        pytest.skip("needs root, for XDP")
+    assert in_a_world(BARE) == [[0, 0, 0], [1, 1, 0], [0, 0, 0]]

@@ -15,10 +15,11 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from twinwall.lab.addresses import PEOPLE
+from twinwall.lab.bare import bare
 from twinwall.lab.messages import Costs, CostsMeasured, Progress
 from twinwall.lab.places import Site
 from twinwall.lab.policies import STATEFUL, STATELESS, bundled
@@ -30,7 +31,10 @@ ROUNDS, PASSES = 4, 4  # rounds each time a firewall is up, and how often each i
 FAR = "203.0.113.200"  # routed outside, where nobody answers
 ALLOWED_PORT, CLOSED_PORT = 53, 9
 PAYLOAD = 18  # the smallest Ethernet frame
-QDISC_BYPASS = 20
+SOL_PACKET, QDISC_BYPASS = 263, 20
+PATIENCE = 1_000_000_000  # nanoseconds in which the last packet must have left
+INTERFACES = ("inside", "outside")
+SENT = Path("/sys/class/net/outside/statistics/tx_packets")
 SLAB = Path("/sys/kernel/slab/nf_conntrack/object_size")
 VARIANTS = {"none": None, "stateless": STATELESS, "stateful": STATEFUL}
 ONE, NEW, DROPPED = "of a known connection", "of a new connection", "dropped"
@@ -97,24 +101,29 @@ def frame(gateway: bytes, source_port: int, port: int, source: str = PEOPLE.host
 
 def measure(task: Costs, folder: Path, answer: Callable[[object], None]) -> CostsMeasured:
     """Nanoseconds a packet by firewall and kind of packet."""
-    site = Site("inside", "outside")
-    gateway = bytes.fromhex(Path("/sys/class/net/inside/address").read_text().strip().replace(":", ""))
+    site = Site(*INTERFACES)
+    gateway = bytes.fromhex(Path("/sys/class/net", INTERFACES[0], "address").read_text().strip().replace(":", ""))
     with site.inside.entered():
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     raw.bind(("eth0", 0))
-    raw.setsockopt(263, QDISC_BYPASS, 1)
+    raw.setsockopt(SOL_PACKET, QDISC_BYPASS, 1)
     best: dict[str, float] = {}
     sources = _sources()
     for turn in range(PASSES):
         for name, path in VARIANTS.items():
             answer(Progress(task.name, f"{name}, {turn + 1} of {PASSES}"))
-            armed = nullcontext() if path is None else shield(bundled(path), folder)
-            with armed:
+            with _firewall(path, folder, privileged=task.privileged):
                 for kind, nanoseconds in _rounds(raw, gateway, sources):
                     cell = key(name, kind)
                     best[cell] = min(nanoseconds, best.get(cell, nanoseconds))
     size = int(SLAB.read_text()) if os.access(SLAB, os.R_OK) else None
     return CostsMeasured(best, size)
+
+
+def _firewall(path: Path | None, folder: Path, *, privileged: bool) -> AbstractContextManager[object]:
+    if path is not None:
+        return shield(bundled(path), folder)
+    return bare(INTERFACES) if privileged else nullcontext()
 
 
 def _sources() -> Iterator[str]:
@@ -123,22 +132,33 @@ def _sources() -> Iterator[str]:
 
 
 def _rounds(raw: socket.socket, gateway: bytes, sources: Iterator[str]) -> Iterator[tuple[str, float]]:
-    one_flow = Burst([frame(gateway, 40000, ALLOWED_PORT)] * BURST)
-    refused = Burst([frame(gateway, 40000, CLOSED_PORT)] * BURST)
+    """Each kind of packet, some times; a round that lost packets does not count."""
+    one_flow = [Burst([frame(gateway, 40000, ALLOWED_PORT)] * BURST)] * (ONE_FLOW // BURST)
+    refused = [Burst([frame(gateway, 40000, CLOSED_PORT)] * BURST)] * (ONE_FLOW // BURST)
     for _ in range(ROUNDS):
         source = next(sources)
-        fresh = [
-            Burst([frame(gateway, start + place, ALLOWED_PORT, source) for place in range(BURST)])
-            for start in range(BURST, BURST + FLOWS, BURST)
-        ]
-        yield ONE, _time(raw, [one_flow] * (ONE_FLOW // BURST))
-        yield NEW, _time(raw, fresh)
-        yield DROPPED, _time(raw, [refused] * (ONE_FLOW // BURST))
+        starts = range(BURST, BURST + FLOWS, BURST)
+        fresh = [Burst([frame(gateway, start + place, ALLOWED_PORT, source) for place in range(BURST)]) for start in starts]
+        for kind, bursts, arrive in ((ONE, one_flow, True), (NEW, fresh, True), (DROPPED, refused, False)):
+            taken = _time(raw, bursts, arrive=arrive)
+            if taken is not None:
+                yield kind, taken
 
 
-def _time(raw: socket.socket, bursts: Sequence[Burst]) -> float:
-    """Nanoseconds a packet."""
+def _time(raw: socket.socket, bursts: Sequence[Burst], *, arrive: bool) -> float | None:
+    """Nanoseconds a packet, until the last has left the firewall if they `arrive`; None if some were lost."""
+    count = len(bursts) * BURST
+    goal = _left() + count
     start = time.perf_counter_ns()
     for burst in bursts:
         burst.send(raw)
-    return (time.perf_counter_ns() - start) / (len(bursts) * BURST)
+    limit = start + PATIENCE
+    while arrive and _left() < goal:
+        if time.perf_counter_ns() > limit:
+            return None
+    return (time.perf_counter_ns() - start) / count
+
+
+def _left() -> int:
+    """How many packets have left the firewall to the outside."""
+    return int(SENT.read_text())
