@@ -62,20 +62,20 @@ class LogGroup:
         self.group = group
         self._expected: int | None = None
         self._socket = NetlinkSocket(NETLINK_NETFILTER, receive_buffer=buffer)
+        parts = (
+            attribute(COMMAND, bytes([BIND])),
+            attribute(MODE, struct.pack("!IBx", copy, COPY_PACKET)),
+            attribute(BUFFER, GROUP_BUFFER.to_bytes(4)),
+            attribute(TIMEOUT, gather.to_bytes(4)),
+            attribute(THRESHOLD, (GATHER_PACKETS if gather else 1).to_bytes(4)),
+            attribute(FLAGS, NUMBERED.to_bytes(2)),
+        )
+        head = struct.pack("!BBH", socket.AF_UNSPEC, 0, group)
         try:
-            self._configure(COMMAND, bytes([BIND]))
-            self._configure(MODE, struct.pack("!IBx", copy, COPY_PACKET))
-            self._configure(BUFFER, GROUP_BUFFER.to_bytes(4))
-            self._configure(TIMEOUT, gather.to_bytes(4))
-            self._configure(THRESHOLD, (GATHER_PACKETS if gather else 1).to_bytes(4))
-            self._configure(FLAGS, NUMBERED.to_bytes(2))
+            self._socket.request(f"receive log group {group}", CONFIG, head + b"".join(parts))
         except NetlinkError as error:
             self._socket.close()
             raise claimed(error) from None
-
-    def _configure(self, kind: int, value: bytes) -> None:
-        head = struct.pack("!BBH", socket.AF_UNSPEC, 0, self.group)
-        self._socket.request(f"receive log group {self.group}", CONFIG, head + attribute(kind, value))
 
     def fileno(self) -> int:
         """For `select`."""

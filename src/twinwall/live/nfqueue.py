@@ -103,17 +103,19 @@ class PacketQueue:
         self._head = struct.pack("!BBH", socket.AF_UNSPEC, 0, number)
         self._socket = NetlinkSocket(NETLINK_NETFILTER, receive_buffer=buffer)
         flags = WITH_SEGMENTS | (FAIL_OPEN if fail_open else 0)
+        parts = (
+            attribute(COMMAND, struct.pack("!BxH", BIND, socket.AF_UNSPEC)),
+            attribute(PARAMETERS, struct.pack("!IB", 0xFFFF, COPY_PACKET)),
+            attribute(LENGTH, longest.to_bytes(4)),
+            attribute(MASK, (WITH_SEGMENTS | FAIL_OPEN).to_bytes(4)),
+            attribute(FLAGS, flags.to_bytes(4)),
+        )
         try:
-            self._configure(attribute(COMMAND, struct.pack("!BxH", BIND, socket.AF_UNSPEC)))
-            self._configure(attribute(PARAMETERS, struct.pack("!IB", 0xFFFF, COPY_PACKET)))
-            self._configure(attribute(LENGTH, longest.to_bytes(4)))
-            self._configure(attribute(MASK, (WITH_SEGMENTS | FAIL_OPEN).to_bytes(4)) + attribute(FLAGS, flags.to_bytes(4)))
+            # One message: a queue that is bound and not yet set up would drop packets, whatever the policy says.
+            self._socket.request(f"receive queue {number}", CONFIG, self._head + b"".join(parts))
         except NetlinkError as error:
             self._socket.close()
             raise claimed(error) from None
-
-    def _configure(self, what: bytes) -> None:
-        self._socket.request(f"receive queue {self.number}", CONFIG, self._head + what)
 
     def fileno(self) -> int:
         """For `select`."""
