@@ -96,12 +96,19 @@ def test_the_tcp_header_lies_within_the_packet(words, reason):
 
 @pytest.mark.parametrize(
     ("claimed", "reason", "length"),
-    [(0, BAD_LENGTH, 13), (7, BAD_LENGTH, 13), (8, 0, 0), (10, 0, 2), (13, 0, 5), (14, BAD_LENGTH, 13)],
+    [(0, BAD_LENGTH, 13), (7, BAD_LENGTH, 13), (8, 0, 0), (10, 0, 2), (13, 0, 5), (14, BAD_LENGTH, 5)],
 )
 def test_the_udp_length_decides_where_the_payload_ends(claimed, reason, length):
     datagram = struct.pack(">HHHH", 53, 5353, claimed, 0) + b"hello"
     found = decoded(ipv4(datagram, UDP))
     assert (found.reason, found["payload_length"]) == (reason, length)
+
+
+def test_the_first_piece_of_a_udp_datagram_has_its_ports():
+    """The length field is the whole datagram's: more than the piece has."""
+    found = decoded(ipv4(struct.pack(">HHHH", 53, 5353, 1000, 0) + b"hello...", UDP, frag=0x2000))
+    assert (found.reason, found["sport"], found["dport"], found["payload_length"]) == (0, 53, 5353, 8)
+    assert found["marks"] & MARK_PORTS
 
 
 @pytest.mark.parametrize(("coverage", "reason"), [(0, 0), (7, BAD_LENGTH), (8, 0), (13, 0), (14, BAD_LENGTH)])

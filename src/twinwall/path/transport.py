@@ -99,14 +99,17 @@ def udp(packet: Address, end: Address, at: int, length: int, protocol: int, reco
     claimed = be16(cursor, 4)
     if protocol == UDPLITE and claimed == 0:
         claimed = length
-    if claimed < 8 or claimed > length:
+    if claimed < 8:
         return Reason.BAD_UDP_LENGTH
-    if protocol == UDPLITE:
+    reason = 0
+    if claimed > length:
+        reason = Reason.BAD_UDP_LENGTH  # which is forgiven a first piece: it claims the datagram's length, and has the ports
+    if protocol == UDPLITE or reason != 0:
         claimed = length
     put(record, W_KEY, get(record, W_KEY) | be16(cursor, 0) | be16(cursor, 2) << 16)
     place_payload(record, at + 8, claimed - 8)
     mark(record, MARK_PORTS | MARK_TRANSPORT)
-    return 0
+    return reason
 
 
 def icmp(packet: Address, end: Address, at: int, length: int, protocol: int, record: Address) -> int:
