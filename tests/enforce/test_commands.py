@@ -275,6 +275,21 @@ def test_the_machine_s_start_puts_the_confirmed_policy_in_force(world):
     assert "in force already" in world.twinwall("boot")
 
 
+@pytest.mark.parametrize("damaged", ["policies/*/source.json", "confirmed.json"])
+def test_a_start_that_fails_lets_nothing_through_and_says_so(world, damaged):
+    world.apply("a")
+    world.router.run("sh", "-c", "nft delete table inet twinwall; ip link set in0 xdp off; ip link set out0 xdp off")
+    for path in State(world.state).folder.glob(damaged):
+        path.write_text("{}")
+    said = world.twinwall("boot", expect=5)
+    assert "damaged" in said
+    assert "nothing passes now" in said
+    assert world.passes(0.3) is None
+    State(world.state).folder.joinpath("confirmed.json").unlink()
+    world.apply("b")
+    assert world.enforced() == "b"
+
+
 def test_a_start_without_a_confirmed_policy_does_nothing(world):
     assert "no policy is confirmed" in world.twinwall("boot")
     assert world.enforced() == "nothing"

@@ -30,6 +30,7 @@ COMMANDS = {
     "journal": "print who changed the policy, when, and what came of it",
     "guard": "look after what is in force, as long as the machine runs",
     "boot": "put the confirmed policy in force when the machine starts",
+    "systemd": "print or install the units that start twinwall with the machine",
     "inspect": "decide the packets that `inspect` rules hand over",
     "completion": "print the shell's completion script",
 }

@@ -58,7 +58,7 @@ def design(
         raise EnforcementError(f"enforce {source.name}", "the policy does not say on which interfaces", remedy)
     kept = frozenset((*old.kept, old.generation)) if keep and old else frozenset()
     generation = _generation(old, kept)
-    chosen = Chosen(source.digest, source.name, preference)
+    chosen = Chosen(source.digest, source.name, preference, policy.attach.mode)
 
     def blueprint(way: str, why: str) -> Blueprint:
         force = InForce(chosen, generation, tuple(sorted(kept)), way, why, ways.queue(policy))

@@ -36,13 +36,14 @@ class Notices:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stack.close()
 
-    def wait(self, period: float = PERIOD) -> None:
-        """Wait for a notice and until the burst that it came in is over, or for `period` seconds."""
+    def wait(self, period: float = PERIOD) -> bool:
+        """Wait for a notice and until the burst that it came in is over, or for `period` seconds; whether there was one."""
         if not self._ready(period):
-            return
+            return False
         end = self._clock() + LONGEST_BURST
         while self._drain() and self._clock() < end:
             self._ready(CALM)
+        return True
 
     def _ready(self, seconds: float) -> bool:
         return bool(select.select([self._links.fileno(), self._rulesets.fileno()], [], [], seconds)[0])

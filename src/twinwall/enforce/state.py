@@ -21,6 +21,7 @@ from twinwall.enforce.journal import Author, Journal
 from twinwall.enforce.outline import Outline
 from twinwall.enforce.source import Source
 from twinwall.live.error import EnforcementError
+from twinwall.policy.model import Mode
 
 DEFAULT_FOLDER = "/var/lib/twinwall"
 FOLDER_VARIABLE = "TWINWALL_STATE"
@@ -44,6 +45,7 @@ class Chosen:
     digest: str
     name: str
     stateless: Preference = Preference.AUTO
+    mode: Mode = Mode.GATEWAY  # known without reading the policy, which may be impossible when it is needed
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ def _damaged(path: Path, cause: str) -> EnforcementError:
 def _chosen(record: dict[str, Any] | None) -> Chosen | None:
     if record is None:
         return None
-    return Chosen(str(record["digest"]), str(record["name"]), Preference(record["stateless"]))
+    return Chosen(str(record["digest"]), str(record["name"]), Preference(record["stateless"]), Mode(record["mode"]))
 
 
 def _in_force(record: dict[str, Any]) -> InForce:
