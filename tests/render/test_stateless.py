@@ -26,6 +26,7 @@ from twinwall.path.table_layout import ACTION_DROP, ACTION_FORWARD, ACTION_PASS
 from twinwall.policy.model import Action, Attach, Mode, Policy, StatelessStage
 from twinwall.policy.sets import ANY_ADDRESS, AddressSet
 from twinwall.render.marks import STAMP_SHIFTS, STATELESS_PASS, Stamp, slot
+from twinwall.render.ready import COUNTER, INET
 from twinwall.render.stateless import output_chains, remove_table, stateless_table
 from twinwall.render.stateless_sound import EXTENSIONS, UNITS
 
@@ -157,7 +158,8 @@ def test_a_host_judges_what_it_sends():
         with host.entered():
             rules = (rule(1, Action.DROP, [17], None, "127.0.0.2/32", None, [(53, 53)]), rule(2, Action.PASS, [17]))
             chains = output_chains(Policy(stateless=StatelessStage(rules)), Attach(Mode.HOST, ("lo",)))
-            host.run("nft", "-f", "-", text=f"table inet twinwall {{\n{chains}}}\n{SEEN}")
+            table = f"table inet twinwall {{\n\tcounter {COUNTER} {{\n\t}}\n{INET.declared}{chains}}}\n"
+            nft.load(table + INET.filled("inet twinwall") + SEEN)
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
                 with pytest.raises(PermissionError):
                     own.sendto(b"x", ("127.0.0.2", 53))

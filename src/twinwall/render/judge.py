@@ -2,6 +2,7 @@
 
 flow's verdict, fast path   nearly every packet ends here
 passed by the stateless stage
+not ready                   in the first moment after a switch: dropped
 behind an IPv6 AH           dropped: nftables does not look there
 exceptions                  invalid, midstream
 generations                 what an earlier policy wrote on the connection
@@ -29,6 +30,7 @@ from twinwall.render.marks import (
     RuleAction,
 )
 from twinwall.render.options import RenderOptions
+from twinwall.render.ready import COUNTER, INET
 from twinwall.render.verdicts import Ends
 
 VERDICTS = {Exceptional.DROP: Verdict.DROP, Exceptional.REJECT: Verdict.REJECT}
@@ -39,9 +41,11 @@ def render_judge(chains: Chains, ends: Ends, stage: StatefulStage, options: Rend
     invalid = "place"
     if stage.invalid in VERDICTS:
         invalid = ends.end(VERDICTS[stage.invalid], Reason.INVALID, "0x00000000")
+    ends.counter(COUNTER)
     lines = [
         render_fast_ask(chains, ends, options.generation),
         f"meta mark & {STATELESS_PASS:#010x} != 0x0 accept",
+        INET.guard,
         # Behind an IPv6 authentication header nftables sees no ports and no protocol, though the tracker and replay do.
         f"meta nfproto ipv6 meta l4proto {AH} {ends.counter('drop_behind_ah')} drop",
         f"ct state vmap {{ invalid : goto {invalid}, untracked : goto place }}",

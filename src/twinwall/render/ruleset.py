@@ -24,11 +24,13 @@ from twinwall.render.judge import render_judge
 from twinwall.render.marks import FAST, RULE_NUMBER, SCOPE_FLOW
 from twinwall.render.nat import render_nat, unsupported_nat
 from twinwall.render.options import QueueWay, RenderOptions, StatelessWay
+from twinwall.render.parts import Part, plan_parts
+from twinwall.render.ready import INET
 from twinwall.render.stateless import output_chains, remove_table, stateless_table
 from twinwall.render.sysctls import unsupported_tracking
 from twinwall.render.unsupported import Unsupported, refuse
 from twinwall.render.verdicts import Ends, counters_text
-from twinwall.render.walk import Part, Walks, flow_rules, plan_parts
+from twinwall.render.walk import Walks, flow_rules
 from twinwall.render.words import word_of
 
 TABLE = "inet twinwall"
@@ -81,7 +83,7 @@ def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
         render_inspection(chains, ends, policy.attach, options)
     if "answer" in chains and policy.stateful.invalid is not Exceptional.DROP and policy.attach.mode is not Mode.HOST:
         render_untracked_answers(chains)
-    sets = [same, _flow_hits(policy, parts), *walks.sets.text, *walks.maps]
+    sets = [INET.declared, same, _flow_hits(policy, parts), *walks.sets.text, *walks.maps]
     body = [counters_text(ends), *sets, chains.text(), _sending(policy, policy.attach), render_nat(policy.nat)]
     return Ruleset(_script(options, _stateless(policy, policy.attach, options), "".join(body)))
 
@@ -102,7 +104,8 @@ def _sending(policy: Policy, attach: Attach) -> str:
 def _script(options: RenderOptions, stateless: str, body: str) -> str:
     """Make sure that there is a table, delete it, and write the new one: all in one transaction."""
     comment = f'\tcomment "twinwall {options.digest} generation {options.generation}"\n'
-    return f"table {TABLE}\ndelete table {TABLE}\n{stateless}table {TABLE} {{\n{comment}{body}}}\n"
+    table = f"table {TABLE} {{\n{comment}{body}}}\n"
+    return f"table {TABLE}\ndelete table {TABLE}\n{stateless}{table}{INET.filled(TABLE)}"
 
 
 def _stateless(policy: Policy, attach: Attach, options: RenderOptions) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from twinwall.path.reason import Reason
 from twinwall.policy.model import Action, Attach, Policy
 from twinwall.render.marks import STAMP_MASK, STAMP_SHIFTS, STAMPS, STATELESS_PASS, Stamp, slot
+from twinwall.render.ready import COUNTER, INET, NETDEV
 from twinwall.render.stateless_rules import ACTIONS, rule_chains
 from twinwall.render.stateless_sound import (
     FIRST,
@@ -45,8 +46,9 @@ def stateless_table(policy: Policy, attach: Attach, generation: int, *, direct: 
     rules = rule_chains(policy)
     chains = (*_stamps(generation, direct=direct), *rules.chains, *sound_chains(), _ingress(attach))
     names = [counter(Action.PASS, Reason.NOT_IP), *(counter(Action.DROP, each) for each in MALFORMED), *_decided()]
-    body = [*map(_declared, names), *rules.declared, *map(str, chains)]
-    return f"{remove_table(generation)}table netdev {table_name(generation)} {{\n{''.join(body)}}}\n"
+    body = "".join((*map(_declared, (*names, COUNTER)), NETDEV.declared, *rules.declared, *map(str, chains)))
+    table = f"netdev {table_name(generation)}"
+    return f"{remove_table(generation)}table {table} {{\n{body}}}\n{NETDEV.filled(table)}"
 
 
 def remove_table(generation: int) -> str:
@@ -56,7 +58,10 @@ def remove_table(generation: int) -> str:
 
 
 def output_chains(policy: Policy, attach: Attach) -> str:
-    """What `table inet twinwall` needs to judge what a host sends: counters, sets, maps and chains, named `stateless_…`."""
+    """What `table inet twinwall` needs to judge what a host sends: counters, sets, maps and chains, named `stateless_…`.
+
+    The set of `render.ready` and its counter belong to the table.
+    """
     rules = rule_chains(policy, prefix=OUTPUT, outgoing=True)
     chains = (*_output_ends(), *rules.chains, _output(attach))
     return "".join((*map(_declared, _decided()), *rules.declared, *map(str, chains)))
@@ -100,6 +105,7 @@ def _output(attach: Attach) -> Chain:
         (
             f"type filter hook output priority {PRIORITY}; policy accept;",
             f"oifname != {{ {devices} }} accept",
+            INET.guard,
             f"ip frag-off & 0x1fff != 0 {mark(LATER)} goto {OUTPUT}bare4",
             f"frag frag-off != 0 {mark(LATER)} goto {OUTPUT}bare6",
             mark(WHOLE),

@@ -25,6 +25,7 @@ from twinwall.path.layout import AH, GRE, ICMP, ICMP6, SCTP, TCP, UDP, UDPLITE
 from twinwall.path.reason import Reason
 from twinwall.policy.model import Action
 from twinwall.render.marks import STAMPS
+from twinwall.render.ready import NETDEV
 
 WHOLE, FIRST, LATER = 0, 1, 2  # in the mark: PacketField.FRAGMENT
 PIECE = 3
@@ -145,7 +146,7 @@ def _ipv6() -> Iterator[Chain]:
 def _start(name: str, sound: tuple[str, ...], last_byte: int) -> Chain:
     """What the IP layer's parser took goes on; of the rest, ask whether the header is there at all."""
     unsound = (f"@nh,{8 * last_byte},8 0-255 goto {name}_unsound", bad(Reason.TRUNCATED_IP))
-    return Chain(f"{name}_start", (*sound, *unsound))
+    return Chain(f"{name}_start", (NETDEV.guard, *sound, *unsound))
 
 
 def _extension(unit: int) -> Iterator[Chain]:
