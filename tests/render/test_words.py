@@ -7,7 +7,7 @@ import pytest
 from tests.render.rendering import policy_of
 from twinwall.path.layout import TCP
 from twinwall.render.marks import FAST, LAST, REPORTS, SCOPE_FLOW, RuleAction
-from twinwall.render.walk import plan_parts
+from twinwall.render.parts import plan_parts
 from twinwall.render.words import action_of, word_of
 
 WORDS = [

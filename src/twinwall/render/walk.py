@@ -5,99 +5,21 @@ A walk's lookups are the steps of a plan (`layers`) whose rules are asked in tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import groupby
 
-from twinwall.compile.contexts import flow_bits
-from twinwall.compile.entries import Entry, entries_of
-from twinwall.policy.model import FlowOption, Policy, Rule, RuleType
-from twinwall.policy.sets import ANY_PORT, Intervals
+from twinwall.policy.model import Policy
 from twinwall.render import marks
 from twinwall.render.chains import Chains
-from twinwall.render.classes import ProtocolClass, protocol_classes
-from twinwall.render.contexts import DUE, ESTABLISHED, EVERY_PLACE, NO_FLOW, PLACES, SIDES, place_name
+from twinwall.render.contexts import DUE, ESTABLISHED, NO_FLOW, PLACES, SIDES, place_name
 from twinwall.render.defaults import Tails
-from twinwall.render.elements import Sets, key_text, line_text, map_text
-from twinwall.render.guards import NEVER, guard_of
+from twinwall.render.elements import Sets, field_text, key_text, line_text, map_text
 from twinwall.render.hits import ACTION, Hits, action
-from twinwall.render.layers import Plan, Step, plan_steps
+from twinwall.render.layers import Step
 from twinwall.render.marks import RuleAction
-from twinwall.render.match import Match, Region, asked_fields, without
-from twinwall.render.words import action_of, covers_flow, with_hindsight, word_of
-
-FAMILIES = {4: "ipv4", 6: "ipv6"}
-
-
-@dataclass(frozen=True)
-class Part:
-    """The rules as one class of packets of one family sees them."""
-
-    family: int
-    protocols: ProtocolClass
-    plan: Plan
-
-    @property
-    def name(self) -> str:
-        """For maps and chains."""
-        return f"{self.protocols.name}{self.family}"
-
-
-def plan_parts(policy: Policy) -> tuple[Part, ...]:
-    """Every family and class with its plan."""
-    entries = entries_of(policy.stateful.rules)
-    places = _Places()
-    classes = protocol_classes([entry.rule for entry in entries])
-    return tuple(
-        Part(family, each, with_hindsight(plan_steps([*_matches(policy, entries, places, family, each)], family)))
-        for family in FAMILIES
-        for each in classes
-    )
-
-
-class _Places(dict[tuple[FlowOption | None, RuleType], int]):
-    """The places that rules are asked in, one bit each; few rules differ in that."""
-
-    def of(self, rule: Rule) -> int:
-        """The bits of a rule."""
-        key = (rule.flow, rule.type)
-        if key not in self:
-            self[key] = flow_bits(rule) & EVERY_PLACE
-        return self[key]
-
-
-def _matches(
-    policy: Policy, entries: Sequence[Entry], places: _Places, family: int, protocols: ProtocolClass
-) -> Iterator[Match]:
-    ahead: Match | None = None
-    for at in protocols.rules:
-        entry = entries[at]
-        match = _match(policy, entry, places.of(entry.rule), family, protocols)
-        if match is None:
-            continue
-        if ahead is not None and ahead.place == match.place:
-            yield from without(match, ahead.region, family)
-        else:
-            yield match
-        ahead = match
-
-
-def _match(policy: Policy, entry: Entry, contexts: int, family: int, protocols: ProtocolClass) -> Match | None:
-    ports = (entry.source_ports, entry.destination_ports)
-    if not protocols.has_ports and ports != (ANY_PORT, ANY_PORT):
-        return None
-    region = _region(entry, family)
-    if not contexts or not all(region):
-        return None
-    guard = guard_of(entry.rule, policy, family, protocols.protocol)
-    if guard is NEVER:
-        return None
-    word = word_of(entry.rule, entry.index)
-    return Match(entry.index, entry.rule.sid, word, region, contexts, guard, whole=bool(guard.effects))
-
-
-def _region(entry: Entry, family: int) -> Region:
-    sides: list[Intervals] = [each.v4 if family == 4 else each.v6 for each in (entry.source, entry.destination)]
-    return (sides[0], sides[1], entry.source_ports.ranges, entry.destination_ports.ranges)
+from twinwall.render.match import DESTINATION_PORT, asked_fields
+from twinwall.render.parts import FAMILIES, Part
+from twinwall.render.words import action_of, covers_flow
 
 
 class Walks:
@@ -115,8 +37,20 @@ class Walks:
 
     def _place(self, parts: Sequence[Part], place: int) -> str:
         learn = [] if place & NO_FLOW else [f"jump learn_{SIDES[place & 1]}"]
-        targets = [(part, self._walk(part, place)) for part in parts]
+        targets = self._by_port([(part, self._walk(part, place)) for part in parts], place_name(place))
         return self.chains.share(f"at_{place_name(place)}", [*learn, *self.dispatch(targets)])
+
+    def _by_port(self, targets: Sequence[tuple[Part, str]], name: str, *, swapped: bool = False) -> list[tuple[Part, str]]:
+        """One target for each class: the parts of its ports are told apart behind it."""
+        found: list[tuple[Part, str]] = []
+        for _, group in groupby(targets, key=lambda target: (target[0].family, target[0].protocols)):
+            *own, (part, rest) = group
+            if own:
+                pairs = ", ".join(f"{each.port} : goto {target}" for each, target in own)
+                port = field_text(DESTINATION_PORT, part.family, swapped=swapped)
+                rest = self.chains.share(f"{part.name}_ports_{name}", [f"{port} vmap {{ {pairs} }}", f"goto {rest}"])
+            found.append((part, rest))
+        return found
 
     def dispatch(self, targets: Sequence[tuple[Part, str]]) -> list[str]:
         """Lines that send a packet to the target of its family and protocol.  The last class of a family is the rest."""
@@ -133,7 +67,7 @@ class Walks:
         return [*lines, f"goto {rest[6]}"]
 
     def _walk(self, part: Part, place: int) -> str:
-        steps = _asked(part.plan, place)
+        steps = part.asked(place)
         fast = self._is_fast(part, place)
         lines: list[str] = []
         for at, step in enumerate(steps):
@@ -150,10 +84,10 @@ class Walks:
         if place & NO_FLOW:
             return False
         later = place & 1 | ESTABLISHED
-        steps = _asked(part.plan, later)
+        steps = part.asked(later)
         if any(step.guard.text or step.guard.gates or step.guard.effects for step in steps):
             return False
-        return place == later or (_asked(part.plan, place) == steps and self.tails.same(part.protocols, place, later))
+        return place == later or (part.asked(place) == steps and self.tails.same(part.protocols, place, later))
 
     def _step(self, part: Part, step: Step, hit: str) -> list[str]:
         return self._guarded(step, self._lookup(part, step, hit), f"{part.name}_body")
@@ -202,12 +136,12 @@ class Walks:
 
     def asked_before(self, parts: Sequence[Part]) -> str:
         """What the original direction's flow rules say about a flow, asked with a packet of the reply direction."""
-        targets = [(part, self._swapped(part)) for part in parts]
+        targets = self._by_port([(part, self._swapped(part)) for part in parts], "before", swapped=True)
         return self.chains.add("asked_before", self.dispatch(targets))
 
     def _swapped(self, part: Part) -> str:
         lines = []
-        for step in _asked(part.plan, DUE):
+        for step in part.asked(DUE):
             units, words = part.plan.units_of(step), part.plan.words_of(step)
             if step.guard.text or step.guard.gates or not any(word & marks.SCOPE_FLOW for word in words):
                 continue
@@ -219,10 +153,6 @@ class Walks:
                 lookup = f"{key_text(fields, part.family, swapped=True)} map @{self._map(part, step)}"
                 lines.append(f"meta mark set {lookup} jump hit_before")
         return self.chains.share(f"{part.name}_before", lines)
-
-
-def _asked(plan: Plan, place: int) -> list[Step]:
-    return [step for step in plan.steps if step.contexts >> place & 1]
 
 
 def flow_rules(policy: Policy) -> bool:
