@@ -26,7 +26,6 @@ from twinwall.render.nat import render_nat, unsupported_nat
 from twinwall.render.options import QueueWay, RenderOptions, StatelessWay
 from twinwall.render.parts import Part, plan_parts
 from twinwall.render.ready import INET
-from twinwall.render.parts import Part, plan_parts
 from twinwall.render.stateless import output_chains, remove_table, stateless_table
 from twinwall.render.sysctls import unsupported_tracking
 from twinwall.render.unsupported import Unsupported, refuse
