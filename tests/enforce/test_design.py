@@ -1,0 +1,94 @@
+"""Generations, forms, and what is refused before anything is made."""
+
+import pytest
+
+from tests.enforce.rig import FakeKernel, plan_of, source
+from twinwall.enforce.design import design, standing
+from twinwall.enforce.marker import Marker
+from twinwall.enforce.state import InForce, Preference, State
+from twinwall.live.error import EnforcementError
+from twinwall.render.marks import slot
+
+
+class Ways:
+    """What the machine can do."""
+
+    def __init__(self, why="", queue="none"):
+        self.why = why
+        self.kind = queue
+
+    def stateless(self, trial):
+        assert trial.force.way == "xdp"
+        return self.why
+
+    def queue(self, policy):
+        return self.kind
+
+
+def designed(old=None, why="", **options):
+    text = source()
+    return design(text, text.policy(), old, Ways(why), **options).force
+
+
+def in_force(generation, kept=()):
+    return InForce(plan_of(1).force.chosen, generation, kept)
+
+
+def test_the_first_is_generation_one_in_xdp():
+    force = designed()
+    assert (force.generation, force.way, force.why, force.kept) == (1, "xdp", "", ())
+
+
+@pytest.mark.parametrize("generation", range(1, 8))
+def test_the_next_has_the_other_slot(generation):
+    assert slot(designed(in_force(generation)).generation) != slot(generation)
+
+
+def test_keep_adds_the_generation_in_force_to_those_kept():
+    force = designed(in_force(3, (1, 2)), keep=True)
+    assert force.kept == (1, 2, 3)
+    assert force.generation not in force.kept
+    assert designed(in_force(3, (1, 2))).kept == ()
+
+
+def test_too_many_kept_generations_are_refused():
+    with pytest.raises(EnforcementError, match="too many") as caught:
+        designed(in_force(1, (2, 4, 6)), keep=True)
+    assert "without --keep" in caught.value.remedy
+
+
+def test_without_xdp_it_is_a_chain_and_says_why():
+    force = designed(why="no Ethernet header")
+    assert (force.way, force.why) == ("nft", "no Ethernet header")
+
+
+def test_who_insists_on_xdp_is_refused_with_the_reason():
+    with pytest.raises(EnforcementError, match="no Ethernet header"):
+        designed(why="no Ethernet header", preference=Preference.XDP)
+
+
+def test_who_asks_for_nft_gets_it():
+    force = designed(preference=Preference.NFT)
+    assert (force.way, force.why, force.chosen.stateless) == ("nft", "", Preference.NFT)
+
+
+def test_what_stands_is_what_the_kernel_says_and_the_state_knows(tmp_path):
+    state, kernel = State(tmp_path / "state"), FakeKernel()
+    assert standing(state, kernel) is None
+    kernel.ruleset = plan_of(2).marker
+    with pytest.raises(EnforcementError, match="does not know"):
+        standing(state, kernel)
+    state.set_current(plan_of(2).force)
+    assert standing(state, kernel) == plan_of(2).force
+    kernel.ruleset = None
+    assert standing(state, kernel) is None, "a flushed ruleset is none"
+
+
+@pytest.mark.parametrize("comment", [None, "", "twinwall closed", "twinwall  generation 1", "twinwall ab generation 8", "x"])
+def test_a_comment_that_is_no_marker(comment):
+    assert Marker.parse(comment) is None
+
+
+def test_a_marker_reads_what_it_writes():
+    marker = Marker("ab" * 16, 7)
+    assert Marker.parse(str(marker)) == marker
