@@ -309,6 +309,25 @@ def test_what_comes_through_an_interface_that_appears_later_is_dropped_until_it_
     assert world.enforced() == "a"
 
 
+def test_a_connection_of_a_policy_long_gone_is_not_taken_for_the_new_one_s(world):
+    """Generations are numbered 1 to 7: a connection that slept meanwhile has the mark of another policy of that number."""
+    world.apply("a")
+    world.apply("b")
+    assert world.enforced() == "b"
+    find = "conntrack -L -o extended 2> /dev/null | sed -n 's/.*sport=20001 dport=443 .*mark=\\([0-9]*\\).*/\\1/p'"
+
+    def generation():
+        return int(world.router.run("sh", "-c", find)) >> 29
+
+    numbers = []
+    for name in ("a", "b", "a", "b", "a", "b"):
+        assert generation() == 2
+        world.apply(name)
+        numbers.append(State(world.state).current().generation)
+    assert numbers == [3, 4, 5, 6, 7, 2]
+    assert generation() == 0
+
+
 def test_reloads_in_every_form_lose_no_packet_that_both_policies_pass(world):
     world.apply("a")
     ways = [("b", "xdp"), ("a", "nft"), ("b", "nft"), ("a", "xdp"), ("b", "xdp"), ("a", "xdp")]

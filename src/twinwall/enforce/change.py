@@ -47,6 +47,8 @@ def carry_out(state: State, kernel: Kernel, change: Change, arm: Arm) -> Pending
     try:
         if change.confirm_within is not None:
             arm(pending)
+        if change.new is not None:
+            kernel.forget(change.new.force.generation)
         transaction.replace(kernel, change.old, change.new)
     except EnforcementError as error:
         close_refused(state, pending, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from twinwall.enforce.blueprint import Blueprint
@@ -82,7 +83,11 @@ def _in_best_form(blueprint: Callable[[str, str], Blueprint], preference: Prefer
 
 
 def _generation(old: InForce | None, kept: frozenset[int]) -> int:
+    """The number of the next policy.  If it can be, not one whose connections the old policy lets live."""
+    last = old.generation if old else 0
     try:
-        return next_generation(old.generation if old else 0, kept)
+        with suppress(ValueError):
+            return next_generation(last, kept.union(old.kept if old else ()))
+        return next_generation(last, kept)
     except ValueError as error:
         raise EnforcementError("keep connections alive", str(error), "apply once without --keep") from error

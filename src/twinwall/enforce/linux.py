@@ -19,11 +19,13 @@ from twinwall.enforce.marker import Marker
 from twinwall.enforce.programs import Programs, modes, obstacle, unguarded
 from twinwall.enforce.state import State
 from twinwall.live import nft, queue_rule, sysctl
+from twinwall.live.conntrack import ConnectionTable
 from twinwall.live.error import EnforcementError
 from twinwall.live.nft import TABLES, Table
 from twinwall.live.queue_rule import QueueRule
 from twinwall.live.table_comment import generation_number, table_comment
 from twinwall.policy.model import Mode
+from twinwall.render.marks import CT_GENERATION, CT_GENERATION_SHIFT
 from twinwall.render.stateless import stateless_table, table_name
 from twinwall.render.sysctls import Setting
 
@@ -49,6 +51,12 @@ class LinuxKernel:
     def marker(self) -> Marker | None:
         """Which policy the ruleset says it is."""
         return Marker.parse(table_comment(RULESET))
+
+    def forget(self, generation: int) -> None:
+        """Connections that a policy of this generation marked long ago become ones that no policy has seen."""
+        with ConnectionTable() as table:
+            for entry in table.entries(generation << CT_GENERATION_SHIFT, CT_GENERATION):
+                table.set_mark(entry, 0, CT_GENERATION)
 
     def check(self, new: Blueprint) -> None:
         """Let the kernel's verifier look at the program; the ruleset is a transaction, which happens or does not."""

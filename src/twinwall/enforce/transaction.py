@@ -24,6 +24,9 @@ class Kernel(Protocol):
     def marker(self) -> Marker | None:
         """Which policy the kernel holds; None: none of ours."""
 
+    def forget(self, generation: int) -> None:
+        """Let no connection be of this generation any more: the number is about to be another policy's."""
+
     def check(self, new: Blueprint) -> None:
         """Find out, without doing it, whether the kernel would take it."""
 
