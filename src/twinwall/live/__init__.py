@@ -6,4 +6,6 @@
 - `netlink`: attributes, requests, dumps, batches, subscriptions
 - `conntrack`, `connection`, `connection_filter`: the tracker's connections; `nflog`: what rules report
 - `nfqueue`, `queue_rule`: packets that wait for a decision, and how they get there
+- `nft`: transactions through the nft program, our tables read back; `nft_counts`: what they have counted
+- `sysctl`: kernel settings; `probe`: what the machine can do; `xdp_features`: which drivers run XDP
 """
