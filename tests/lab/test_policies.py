@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from twinwall.lab.policies import BOTH, STATEFUL, STATELESS, attached, bundled, rule_count
+from twinwall.lab.policies import BOTH, STATEFUL, STATELESS, attached, bundled, departures, rule_count
 from twinwall.policy.model import Attach, Mode, Policy
 
 ROOT = Path(__file__).parents[2]
@@ -35,3 +35,10 @@ def test_a_policy_that_is_attached_nowhere_gets_the_labs_interfaces():
     assert attached(Policy()).attach == Attach(Mode.GATEWAY, ("inside",), ("outside",))
     one_side = replace(Policy(), attach=Attach(Mode.HOST, ("eth7",)))
     assert attached(one_side).attach == Attach(Mode.GATEWAY, ("eth7",), ("outside",))
+
+
+def test_what_the_lab_does_otherwise_is_said():
+    assert departures(bundled(BOTH)) == departures(Policy()) == []
+    said = departures(Policy(attach=Attach(Mode.BRIDGE, ("lan0", "lan1"), ("wan0", "wan1"))))
+    assert said == ["the policy is for a bridge; the lab's firewall is a gateway",
+                    "the lab has one interface on each side; without lan1, wan1"]  # fmt: skip

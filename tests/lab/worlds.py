@@ -41,7 +41,8 @@ def as_nobody(folder: Path) -> tuple[list[str], dict[str, str]]:
         pytest.skip("needs root, to become somebody else")
     cache = folder / "cache"
     shutil.copytree(cache_folder(), cache) if cache_folder().exists() else cache.mkdir()
-    os.chown(cache, NOBODY, NOBODY)
+    for path in (cache, *cache.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
     shown = [path for path in (Path(sys.base_prefix), ROOT, Path(sys.prefix), folder) if hidden_by(path)]
     script = ["set -e", "mount -t tmpfs tmpfs /mnt"]
     script += [f"mkdir -p /mnt{path} && mount --bind {path} /mnt{path}" for path in shown]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from twinwall.lab.messages import Costs, CostsMeasured, Outcome, Play, Progress, Reload, Reloaded
 from twinwall.lab.page import Run, page
@@ -26,7 +26,7 @@ def plays(given: Policy | None, *, privileged: bool) -> list[Play]:
 
 
 def run_lab(given: Policy | None, show: Show) -> Results:
-    """Play everything.  Raises `EnforcementError`; nothing is left behind, however it ends."""
+    """Play everything.  Raises `EnforcementError` or `PolicyError`; nothing is left behind, however it ends."""
     with Worlds(find_ground()) as worlds:
         return _play(worlds, given, show)
 
@@ -48,6 +48,10 @@ def _play(worlds: Worlds, given: Policy | None, show: Show) -> Results:
     with ThreadPoolExecutor(len(asked)) as pool:
         running = [pool.submit(worlds.run, each, Outcome, show) for each in asked]
         try:
+            wait(running, return_when=FIRST_EXCEPTION)
+            failed = next((each for each in running if each.done() and each.exception()), None)
+            if failed is not None:
+                failed.result()
             return Results(worlds.ground.name, tuple(each.result() for each in running))
         except BaseException:
             worlds.close()  # the threads wait for their worlds

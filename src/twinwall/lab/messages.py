@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from twinwall.policy.diagnostic import Diagnostic
 from twinwall.policy.model import Policy
 
 
@@ -105,3 +106,10 @@ class Failure(NamedTuple):
     action: str
     cause: str
     remedy: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The policy cannot be enforced: what `PolicyError` is made of."""
+
+    diagnostics: tuple[Diagnostic, ...]

@@ -11,7 +11,7 @@ from pathlib import Path
 from twinwall.lab.crossing import crossings
 from twinwall.lab.messages import Outcome, Play, Progress
 from twinwall.lab.places import Site, has_ipv6, program
-from twinwall.lab.policies import DEFAULT_ATTACH, attached, rule_count
+from twinwall.lab.policies import DEFAULT_ATTACH, attached, departures, rule_count
 from twinwall.lab.scenarios import SCENARIOS, Kind, Scenario
 from twinwall.lab.servers import Served, serve
 from twinwall.lab.shield import shield
@@ -57,7 +57,7 @@ def play(task: Play, folder: Path, answer: Answer) -> Outcome:
             name=task.name,
             cells={one.scenario.name: cell(one, packets) for one, packets in zip(played, rows, strict=True)},
             differences=differences(played, rows),
-            notes=[*armour.notes, *unsaid],
+            notes=[*departures(task.policy), *armour.notes, *unsaid],
             stateless_in=armour.way,
             rules=rule_count(policy),
         )

@@ -26,6 +26,20 @@ def attached(policy: Policy) -> Policy:
     return replace(policy, attach=replace(given, mode=Mode.GATEWAY, inside=inside, outside=outside))
 
 
+def departures(policy: Policy) -> list[str]:
+    """In what the lab's gateway is not what the policy's `attach` says."""
+    given = policy.attach
+    if given is None:
+        return []
+    said = []
+    if given.mode is not Mode.GATEWAY:
+        said.append(f"the policy is for a {given.mode}; the lab's firewall is a gateway")
+    left_out = (*given.inside[1:], *given.outside[1:])
+    if left_out:
+        said.append(f"the lab has one interface on each side; without {', '.join(left_out)}")
+    return said
+
+
 def rule_count(policy: Policy) -> int:
     """How many rules somebody has written, in both stages."""
     return sum(not rule.synthetic for stage in (policy.stateless, policy.stateful) for rule in stage.rules)

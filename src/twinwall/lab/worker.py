@@ -14,12 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from twinwall.lab.costs import measure
-from twinwall.lab.messages import Costs, Failure, Play, Reload, Task
+from twinwall.lab.messages import Costs, Failure, Play, Refused, Reload, Task
 from twinwall.lab.places import execute, found
 from twinwall.lab.play import play
 from twinwall.lab.reload import change
 from twinwall.lab.servers import add_account
 from twinwall.live.error import EnforcementError
+from twinwall.policy.diagnostic import PolicyError
 
 FOLDER = Path("/run/twinwall-lab")
 MOUNTS = (("proc", "/proc"), ("sysfs", "/sys"), ("tmpfs", "/run"))
@@ -41,6 +42,9 @@ def main() -> int:
         answer(_do(task, answer))
     except EnforcementError as error:
         answer(Failure(error.action, error.cause, error.remedy))
+        return 1
+    except PolicyError as error:
+        answer(Refused(error.diagnostics))
         return 1
     return 0
 

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Self, TypeVar
 
-from twinwall.lab.messages import Failure, Progress, Task
+from twinwall.lab.messages import Failure, Progress, Refused, Task
 from twinwall.lab.places import execute, found
 from twinwall.live.error import EnforcementError
+from twinwall.policy.diagnostic import PolicyError
 
 Result = TypeVar("Result")
 NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child")
@@ -77,7 +78,7 @@ class Worlds:
             _end(worker)
 
     def run(self, task: Task, result: type[Result], progress: Callable[[Progress], None]) -> Result:
-        """Make a world, let it do its task, and take it down.  Raises `EnforcementError`."""
+        """Make a world, let it do its task, and take it down.  Raises `EnforcementError` or `PolicyError`."""
         worker = self._start()
         with contextlib.suppress(BrokenPipeError):
             pickle.dump(task, _stream(worker.stdin))
@@ -109,6 +110,8 @@ def _listen(worker: subprocess.Popen[bytes], task: Task, progress: Callable[[Pro
             break
         if isinstance(message, Failure):
             raise EnforcementError(*message)
+        if isinstance(message, Refused):
+            raise PolicyError(message.diagnostics)
         if not isinstance(message, Progress):
             return message
         progress(message)
