@@ -7,7 +7,8 @@ defaults decide.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from twinwall.compile.conditions import accepted_values
@@ -76,14 +77,16 @@ class _Rendering:
         """The chain for all packets of a family, and one for each class of protocols that some rule concerns."""
         entries = [each for each in self._entries if not (bare and _asks_header(each))]
         name = f"{self._prefix}{'bare' if bare else 'rules'}{family}"
-        defaults = f"goto {self._prefix}defaults"
-        targets: dict[int, str] = {}
+        defaults = f"{self._prefix}defaults"
+        targets = [defaults] * 256
         for protocols in protocol_classes([each.rule for each in entries]):
             lines = tuple(self._lookups(entries, family, protocols))
             if lines:
-                yield Chain(f"{name}_{protocols.name}", (*lines, defaults))
-                targets |= dict.fromkeys(protocols.numbers, f"{name}_{protocols.name}")
-        yield Chain(name, tuple(_dispatch(targets, defaults)))
+                chain = Chain(f"{name}_{protocols.name}", (*lines, f"goto {defaults}"))
+                yield chain
+                for number in protocols.numbers:
+                    targets[number] = chain.name
+        yield Chain(name, tuple(_dispatch(targets)))
 
     def _lookups(self, entries: Sequence[Entry], family: int, protocols: ProtocolClass) -> Iterator[str]:
         plan = plan_steps([*self._matches(entries, family, protocols)], family)
@@ -179,12 +182,10 @@ def _piece(conditions: Iterable[Condition]) -> str | None:
     return "" if len(pieces) == LATER + 1 else is_piece(*pieces)
 
 
-def _dispatch(targets: Mapping[int, str], defaults: str) -> Iterator[str]:
-    """Send a packet on by its protocol; no rule concerns those that are not among `targets`."""
-    if len(targets) == 256 and len(set(targets.values())) == 1:
-        yield f"goto {targets[0]}"
-        return
-    if targets:
-        pairs = (f"{number} : goto {name}" for number, name in sorted(targets.items()))
-        yield f"meta l4proto vmap {{ {', '.join(pairs)} }}"
-    yield defaults
+def _dispatch(targets: Sequence[str]) -> Iterator[str]:
+    """Send a packet on by its protocol, of which each has its target; where most go is the rest."""
+    ((rest, _),) = Counter(targets).most_common(1)
+    pairs = ", ".join(f"{number} : goto {name}" for number, name in enumerate(targets) if name != rest)
+    if pairs:
+        yield f"meta l4proto vmap {{ {pairs} }}"
+    yield f"goto {rest}"
