@@ -12,6 +12,7 @@ from twinwall.render.marks import (
     CT_GENERATION_SHIFT,
     CT_PASS,
     CT_RULE,
+    REJECTED,
     STAMP_MASK,
     STAMP_SHIFTS,
     STATELESS_PASS,
@@ -20,7 +21,7 @@ from twinwall.render.marks import (
     slot,
 )
 from twinwall.render.options import QueueWay, RenderOptions
-from twinwall.render.verdicts import ANSWER, Ends
+from twinwall.render.verdicts import Ends
 
 EARLY, UNTRACKED, STATEFUL, QUEUE, INSPECTED = -450, -300, 0, 1, 2
 HOOKS = {Mode.GATEWAY: ("forward",), Mode.BRIDGE: ("forward",), Mode.HOST: ("input", "output")}
@@ -59,7 +60,8 @@ def render_hooks(chains: Chains, ends: Ends, attach: Attach) -> None:
     ours = names(attach)
     if attach.mode is Mode.HOST:
         chains.add("input", [base("input", STATEFUL), f"iifname {ours} goto judge"])
-        chains.add("output", [base("output", STATEFUL), f"oifname {ours} goto judge"])
+        answer = f"meta mark {REJECTED:#010x} meta mark set 0x00000000 accept"
+        chains.add("output", [base("output", STATEFUL), f"oifname != {ours} accept", answer, "goto judge"])
         return
     unjudged = f"oifname {ours} {ends.counter('drop_unattached')} drop"
     chains.add("forward", [base("forward", STATEFUL), f"iifname {ours} goto judge", unjudged])
@@ -103,5 +105,4 @@ def render_inspection(chains: Chains, ends: Ends, attach: Attach, options: Rende
         undecided = f"{ends.counter('drop_inspection_failed')} drop"
     pairs = ", ".join(f"{action(which)} : goto {name}" for which, name in targets.items())
     chains.add("inspected", [f"{ACTION} vmap {{ {pairs} }}", undecided])
-    if "answer" not in chains:
-        chains.add("answer", ANSWER)
+    ends.answer()

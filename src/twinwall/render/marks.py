@@ -36,6 +36,10 @@ STATELESS_PASS = 1 << 27
 # The same in bridge mode: the stateful stage has to judge the packet, and has not yet.
 BRIDGED = 1 << 28
 
+# The whole mark of a packet that a host rejects.  The kernel writes it on its answer (`net.ipv4.fwmark_reflect`), which goes
+# out for it without being judged.  Nothing that passes has it: not a stamp, no rule's word, nobody's fwmark by accident.
+REJECTED = 1 << 29 | 0x7717
+
 # The packet mark, second half: what the rule that matched says.
 RULE_NUMBER = 0x000FFFFF  # place in CompiledPolicy.stateful.rules + 1; 0: no rule
 ACTION_SHIFT = 20

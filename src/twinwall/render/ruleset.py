@@ -65,7 +65,7 @@ def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
     assert policy.attach is not None
     parts = plan_parts(policy)
     chains = Chains()
-    ends = Ends(chains, options.witness)
+    ends = Ends(chains, options.witness, host=policy.attach.mode is Mode.HOST)
     uses = Uses.of([*_words(parts), *_default_words(policy)])
     hits = Hits(chains, ends, uses, options.generation, policy.attach.log_group)
     tails = Tails(chains, hits, ends, policy)

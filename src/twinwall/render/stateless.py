@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from twinwall.path.reason import Reason
 from twinwall.policy.model import Action, Attach, Policy
-from twinwall.render.marks import STAMP_MASK, STAMP_SHIFTS, STAMPS, STATELESS_PASS, Stamp, slot
+from twinwall.render.marks import REJECTED, STAMP_MASK, STAMP_SHIFTS, STAMPS, STATELESS_PASS, Stamp, slot
 from twinwall.render.ready import COUNTER, INET, NETDEV
 from twinwall.render.stateless_rules import ACTIONS, rule_chains
 from twinwall.render.stateless_sound import (
@@ -33,6 +33,7 @@ from twinwall.render.stateless_sound import (
 PRIORITY = -450  # before fragments are put together, at -400
 STAMP_OF = {Action.PASS: Stamp.PASS, Action.DROP: Stamp.DROP, Action.FORWARD: Stamp.FORWARD}
 DECIDED = (Reason.STATELESS_RULE, Reason.STATELESS_DEFAULT, Reason.STATELESS_FRAGMENT_DEFAULT)
+NOBODY = "!= 4294967295"  # no user has this number: holds for every packet of a program's socket, and for no other
 OUTPUT = "stateless_"  # how the names of the output chain's helpers begin, in the table that they share
 
 
@@ -98,13 +99,19 @@ def _ends(ends: Mapping[Action, str], prefix: str = "") -> Iterator[Chain]:
 
 
 def _output(attach: Attach) -> Chain:
-    """A host's own packets are well-formed; they are whole too, unless a program wrote the IP header itself."""
+    """A host's own packets are well-formed; they are whole too, unless a program wrote the IP header itself.
+
+    The answer of a reject is the kernel's own and part of the verdict: no rule is asked, and the tracker must not take the
+    answer to an INVALID packet for one of the connection's packets.  A program cannot pass for it: what it sends has a user.
+    """
     devices = ", ".join(f'"{each}"' for each in attach.interfaces)
     return Chain(
         f"{OUTPUT}output",
         (
             f"type filter hook output priority {PRIORITY}; policy accept;",
             f"oifname != {{ {devices} }} accept",
+            f"meta mark {REJECTED:#x} meta skuid {NOBODY} meta mark set 0",
+            f"meta mark {REJECTED:#x} notrack accept",
             INET.guard,
             f"ip frag-off & 0x1fff != 0 {mark(LATER)} goto {OUTPUT}bare4",
             f"frag frag-off != 0 {mark(LATER)} goto {OUTPUT}bare6",

@@ -39,7 +39,7 @@ class Setting:
 
 def render_sysctls(policy: Policy) -> tuple[Setting, ...]:
     """The settings that make Linux's tracker behave as the policy (and so the replay) says."""
-    return (*_tracker(policy.tracking), *_timeouts(policy.tracking), *_records(), *_bridge(policy))
+    return (*_tracker(policy.tracking), *_timeouts(policy.tracking), *_records(), *_bridge(policy), *_host(policy))
 
 
 def _tracker(tracking: Tracking) -> Iterator[Setting]:
@@ -62,6 +62,8 @@ def _timeouts(tracking: Tracking) -> Iterator[Setting]:
 def _records() -> Iterator[Setting]:
     yield Setting(f"{CONNTRACK}acct", "1", "flow records count packets and bytes", required=False)
     yield Setting(f"{CONNTRACK}timestamp", "1", "flow records say when a flow began", required=False)
+    # 2, Linux's default, tells whoever listens of those connections only that began while somebody listened already.
+    yield Setting(f"{CONNTRACK}events", "1", "`twinwall log` hears of the end of every connection", required=False)
 
 
 def _bridge(policy: Policy) -> Iterator[Setting]:
@@ -70,6 +72,13 @@ def _bridge(policy: Policy) -> Iterator[Setting]:
         for name in ("call-iptables", "call-ip6tables", "filter-vlan-tagged"):
             yield Setting(f"net.bridge.bridge-nf-{name}", "1", "attach.mode: bridge")
         yield Setting("net.bridge.bridge-nf-filter-pppoe-tagged", "0", "attach.mode: bridge")
+
+
+def _host(policy: Policy) -> Iterator[Setting]:
+    """The answer of a reject is known by the mark of the packet that it answers (`marks.REJECTED`)."""
+    if policy.attach is not None and policy.attach.mode is Mode.HOST:
+        yield Setting("net.ipv4.fwmark_reflect", "1", "attach.mode: host")
+        yield Setting("net.ipv6.fwmark_reflect", "1", "attach.mode: host", required=False)  # IPv6 may be absent
 
 
 def sysctl_of(timeout: Timeout) -> str:

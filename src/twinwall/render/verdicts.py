@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from twinwall.path.reason import Reason, Verdict
 from twinwall.render.chains import Chains
+from twinwall.render.marks import REJECTED
 
 DECIDED = 0x77170000  # upper half of the priority of a packet that is decided and walks on
 DECIDED_TEST = f"meta priority & 0xffff0000 == {DECIDED:#010x}"
@@ -17,15 +18,16 @@ ANSWER = (
     "meta l4proto != icmpv6 reject with icmpv6 type admin-prohibited",
     "drop",
 )
-WORDS = {Verdict.PASS: "accept", Verdict.DROP: "drop", Verdict.REJECT: "goto answer"}
+WORDS = {Verdict.PASS: "accept", Verdict.DROP: "drop"}
 
 
 class Ends:
-    """The final chains that something leads to, and their counters."""
+    """The final chains that something leads to, and their counters.  `host`: a reject's answer meets our own chains."""
 
-    def __init__(self, chains: Chains, witness: int | None) -> None:
+    def __init__(self, chains: Chains, witness: int | None, *, host: bool = False) -> None:
         self._chains = chains
         self._witness = witness
+        self._host = host
         self._settled: dict[int, str] = {}
         self.counters: dict[str, None] = {}
 
@@ -49,19 +51,22 @@ class Ends:
         name = f"{verdict.name.lower()}_{reason.name.lower()}"
         if name not in self._chains:
             clear = "meta mark set 0x00000000 " if verdict is Verdict.PASS else ""
-            if verdict is Verdict.REJECT and "answer" not in self._chains:
-                self._chains.add("answer", ANSWER)
-            self._chains.add(name, [*self.seen(reason, mark), f"{self.reason(verdict, reason)} {clear}{WORDS[verdict]}"])
+            word = f"goto {self.answer()}" if verdict is Verdict.REJECT else WORDS[verdict]
+            self._chains.add(name, [*self.seen(reason, mark), f"{self.reason(verdict, reason)} {clear}{word}"])
         return name
+
+    def answer(self) -> str:
+        """The chain that answers a packet, and drops it."""
+        if "answer" not in self._chains:
+            self._chains.add("answer", [f"meta mark set {REJECTED:#010x}", *ANSWER] if self._host else ANSWER)
+        return "answer"
 
     def decide(self, verdict: Verdict, reason: Reason) -> str:
         """The statement that notes a verdict on a packet that walks on; the witness hears of it now."""
         state = int(verdict) << 8 | int(reason)
         if state not in self._settled:
             name = f"settled_{verdict.name.lower()}_{reason.name.lower()}"
-            word = "goto answer" if verdict is Verdict.REJECT else "drop"
-            if verdict is Verdict.REJECT and "answer" not in self._chains:
-                self._chains.add("answer", ANSWER)
+            word = f"goto {self.answer()}" if verdict is Verdict.REJECT else "drop"
             self._settled[state] = self._chains.add(name, [f"{self.reason(verdict, reason)} {word}"])
         return f"meta priority set {priority(state)}"
 
