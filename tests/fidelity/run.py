@@ -1,4 +1,4 @@
-"""The long run: `make fidelity`, or python -m tests.fidelity.run [--policies N] [--packets N] [--seed N] [--keep N].
+"""The long run: `make fidelity`, or python -m tests.fidelity.run [--policies N] [--packets N] [--seed N] [--publish].
 
 Random policies and random traffic, a seed each; every difference is printed as a vector, made small first.  Needs root.
 Exit status 1 if there was a difference.
@@ -7,9 +7,11 @@ Exit status 1 if there was a difference.
 from __future__ import annotations
 
 import argparse
+import platform
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -18,12 +20,15 @@ from rich.table import Table
 
 from tests.fidelity.enforced import WAYS, read_policy
 from tests.fidelity.minimise import minimise
+from tests.fidelity.page import publish
 from tests.fidelity.replayed import replay_trial
 from tests.fidelity.trial import Outcome, Trial, random_trial
 from tests.fidelity.vectors import printed
 from tests.oracle.kernel import why_unavailable
+from twinwall.render.options import StatelessWay
 
 PACKETS = 5000  # of a trial
+NAMES = {StatelessWay.XDP: "XDP", StatelessWay.NFT: "nftables"}
 SHOWN = 3  # differing trials that are made small and printed
 
 
@@ -58,6 +63,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--policies", type=int, default=220)
     parser.add_argument("--packets", type=int, default=PACKETS, help="of each policy")
     parser.add_argument("--seed", type=int, default=1, help="the first one")
+    parser.add_argument("--publish", action="store_true", help="write the table into docs/fidelity.md, if nothing differs")
     parser.add_argument("--show", type=int, default=SHOWN, help="differing trials to make small and print")
     return parser.parse_args()
 
@@ -79,35 +85,54 @@ def main() -> int:
             trial, refused = random_trial(seed, options.packets)
             totals.add(seed, trial, trial.run(), refused)
             progress.update(task, advance=1, description=f"policies, {len(totals.differing)} of them differ")
-    console.print(table(totals, time.monotonic() - started))
+    found = list(rows(totals, time.monotonic() - started))
+    console.print(table(found))
     for seed, trial, outcome in totals.differing[: options.show]:
         console.rule(f"seed {seed}: {len(outcome.differences)} differences, the first: {outcome.differences[0]}")
         console.print(vector_of(trial, outcome), markup=False, highlight=False, soft_wrap=True)
+    if options.publish and not totals.differing:
+        publish(where(options), found)
     return 1 if totals.differing else 0
 
 
-def table(totals: Totals, seconds: float) -> Table:
+def rows(totals: Totals, seconds: float) -> Iterator[tuple[str, str]]:
     """The summary."""
     packets = sum(totals.packets.values())
-    shown = Table(title="replay = kernel", show_header=False)
-    shown.add_row("policies", f"{totals.policies:,}")
-    shown.add_row("packets", f"{packets:,}")
+    yield "policies", f"{totals.policies:,}"
+    yield "packets", f"{packets:,}"
     for way in WAYS:
-        shown.add_row(f"  stateless stage {way.name}", f"{totals.packets[way.name]:,}")
-    shown.add_row("policies that differ", f"{len(totals.differing):,}")
-    shown.add_row("packets that differ", f"{sum(len(outcome.differences) for _, _, outcome in totals.differing):,}")
-    shown.add_row("trials repeated: packets out of order", f"{totals.again:,}")
-    shown.add_row("packets a second", f"{packets / seconds:,.0f}")
+        yield f"packets, stateless stage in {NAMES[way]}", f"{totals.packets[way.name]:,}"
+    yield "policies that differ", f"{len(totals.differing):,}"
+    yield "packets that differ", f"{sum(len(outcome.differences) for _, _, outcome in totals.differing):,}"
+    yield "trials made again: packets out of order", f"{totals.again:,}"
+    yield "packets a second, all included", f"{packets / seconds:,.0f}"
     counted = {
         "not compared": totals.excused,
         "reason": totals.reasons,
         "label": totals.labels,
-        "rule refused": totals.refused,
+        "rules refused": totals.refused,
     }
     for title, counter in counted.items():
-        shown.add_section()
         for name, count in counter.most_common():
-            shown.add_row(f"{title}: {name or '-'}", f"{count:,}")
+            yield f"{title}: {name or 'never reached the tracker'}", f"{count:,}"
+
+
+def where(options: argparse.Namespace) -> str:
+    """What the run was, in a sentence."""
+    kernel = platform.release().split("-")[0].split("+")[0]
+    seeds = f"seeds {options.seed} to {options.seed + options.policies - 1}"
+    return (
+        f"{time.strftime('%Y-%m-%d', time.gmtime())}, Linux {kernel}, {seeds}, {options.packets:,} packets and a few more each."
+    )
+
+
+def table(found: list[tuple[str, str]]) -> Table:
+    """The summary for the terminal."""
+    shown = Table(title="replay = kernel", show_header=False)
+    shown.add_column(overflow="fold")
+    shown.add_column(justify="right")
+    for row in found:
+        shown.add_row(*row)
     return shown
 
 
