@@ -9,9 +9,10 @@ import subprocess
 import pytest
 
 from tests.cli.running import PROGRAM, twinwall
-from tests.lab.worlds import as_nobody, lab_or_skip
-from twinwall.lab.addresses import PEOPLE
+from tests.lab.worlds import TOOLS, as_nobody, lab_or_skip
 from twinwall.lab.messages import Outcome, Play
+from twinwall.lab.places import found
+from twinwall.lab.policies import STATEFUL, bundled
 from twinwall.lab.scenarios import SCENARIOS, Kind
 from twinwall.lab.world import Worlds, find_ground
 from twinwall.rules.policy_file import load_policy
@@ -113,7 +114,7 @@ def test_a_policy_of_ones_own(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text(
         "twinwall: 1\nstateful:\n  order: strict\n  default: drop_strict\n  rules: |\n"
-        f"    pass tcp {PEOPLE.host} any -> any 80 (sid:7;)\n"
+        "    pass ip [10.20.0.0/16,2001:db8:20::/48] any -> any any (sid:7;)\n"
         "attach: {inside: lan0, outside: wan0}\n"
     )
     ground = find_ground()
@@ -122,8 +123,10 @@ def test_a_policy_of_ones_own(tmp_path):
     assert mine.differences == []
     assert mine.rules == 1
     reached = {name: cell.reached for name, cell in mine.cells.items() if cell.reached is not None}
-    assert not any(reached[name] for name in reached.keys() - {"web"})
-    assert reached.get("web", True)
+    attacks = {name for name in reached if reached[name] and name in ATTACKS}
+    assert attacks == set()
+    assert not reached.get("shell")
+    assert all(reached.get(name, True) for name in ("web", "web6", "names", "large-answer", "no-server", "ping"))
 
 
 def test_a_policy_that_linux_cannot_enforce_is_refused_by_name(tmp_path, capsys):
@@ -132,3 +135,18 @@ def test_a_policy_that_linux_cannot_enforce_is_refused_by_name(tmp_path, capsys)
     file.write_text("twinwall: 1\ntracking: {flows: rules}\nstateful:\n  rules: |\n    pass tcp any any -> any 80 (sid:7;)\n")
     assert twinwall("lab", file) == 3
     assert "flows" in capsys.readouterr().err
+
+
+def test_a_program_that_is_missing_is_named_and_its_rows_are_not_played(tmp_path, monkeypatch):
+    lab_or_skip()
+    for name in (*TOOLS, "unshare", "nsenter", "true", "ping"):
+        (tmp_path / name).symlink_to(found(name))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("twinwall.lab.places.PROGRAM_FOLDERS", ())
+    ground = find_ground()
+    with Worlds(ground) as worlds:
+        done = worlds.run(Play("stateful", ground.privileged, bundled(STATEFUL)), Outcome, lambda _: None)
+    said = {name: cell.words for name, cell in done.cells.items() if cell.reached is None}
+    assert said["web"] == "curl is not installed"
+    assert said["shell"] == "ssh is not installed"
+    assert done.cells["ping"].reached

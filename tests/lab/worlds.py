@@ -49,5 +49,6 @@ def as_nobody(folder: Path) -> tuple[list[str], dict[str, str]]:
     script += [f"mount -t tmpfs -o mode=755 tmpfs {hidden}" for hidden in {hidden_by(path) for path in shown}]
     script += [f"mkdir -p {path} && mount --bind /mnt{path} {path}" for path in shown]
     script.append(f'exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups "$@"')
-    environment = {**os.environ, "TWINWALL_CACHE": str(cache), "HOME": str(folder)}
+    # As most people's: without the folders of root's programs.
+    environment = {**os.environ, "TWINWALL_CACHE": str(cache), "HOME": str(folder), "PATH": "/usr/bin:/bin"}
     return ["unshare", "--mount", "sh", "-c", "\n".join(script), "sh"], environment

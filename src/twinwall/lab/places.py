@@ -52,10 +52,14 @@ HOST_SETTINGS = {
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def search_path() -> str:
+    """Where programs are looked for."""
+    return os.pathsep.join((os.environ.get("PATH", os.defpath), *PROGRAM_FOLDERS))
+
+
 def program(name: str) -> str | None:
     """Where a program is; None if it is not installed."""
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *PROGRAM_FOLDERS))
-    return shutil.which(name, path=path)
+    return shutil.which(name, path=search_path())
 
 
 def has_ipv6() -> bool:

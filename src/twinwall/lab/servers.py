@@ -13,6 +13,7 @@ from twinwall.lab.places import Place, Site, checked, found, has_ipv6, program
 
 ACCOUNT = "lab"  # who logs in over ssh: another name for root, or, in a user namespace, for its owner
 STRANGER = 1000  # the owner's number, seen from sshd's own user namespace
+ALSO = {"sshd": ("ssh-keygen",)}  # what a server cannot be set up without
 START = 10  # seconds that a server gets to listen
 LARGE = 2_000_000  # bytes of the large page
 
@@ -57,8 +58,9 @@ def serve(site: Site, folder: Path, *, privileged: bool) -> Served:
         ("dnsmasq", _dnsmasq, site.outside, 53),
         ("sshd", _sshd, site.inside, 22),
     ):
-        if program(name) is None:
-            missing[name] = f"{name} is not installed"
+        lacking = next((each for each in (name, *ALSO.get(name, ())) if program(each) is None), None)
+        if lacking is not None:
+            missing[name] = f"{lacking} is not installed"
             continue
         log = folder / f"{name}.out"
         with log.open("wb") as stream:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from twinwall.lab.costs import measure
 from twinwall.lab.messages import Costs, Failure, Play, Refused, Reload, Task
-from twinwall.lab.places import execute, found
+from twinwall.lab.places import execute, found, search_path
 from twinwall.lab.play import play
 from twinwall.lab.reload import change
 from twinwall.lab.servers import add_account
@@ -63,6 +63,7 @@ def _do(task: Task, answer: Callable[[object], None]) -> object:
 
 def settle_in(*, privileged: bool) -> None:
     """File systems that show this world instead of the machine's, and a folder that nobody has to remove."""
+    os.environ["PATH"] = search_path()  # `live` looks for nft as everybody does
     for kind, where in MOUNTS:
         _mount("-t", kind, kind, where)
     FOLDER.mkdir(mode=0o755)
