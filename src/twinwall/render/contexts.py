@@ -29,7 +29,11 @@ HANDSHAKE_FLAGS = "tcp flags & (fin | syn | rst | ack)"
 
 def place_name(place: int) -> str:
     """What a place is called in chain names."""
-    return SIDES[place & 3] + ("_established" if place & ESTABLISHED else "") + ("_due" if place & DUE and place < 10 else "")
+    return (
+        SIDES[place & 3]
+        + ("_established" if place & ESTABLISHED else "")
+        + ("_due" if place & DUE and not place & NO_FLOW else "")
+    )
 
 
 def render_places(chains: Chains, walks: Mapping[int, str]) -> str:

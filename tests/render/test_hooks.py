@@ -1,0 +1,97 @@
+"""Where packets come from, and the way to the inspector and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.oracle.kernel import why_unavailable
+from tests.render.conversing import ANSWER, HANDSHAKE, OPTIONS, QUESTION, Gateway, Talk, counted, load, marks
+from twinwall.policy.model import Attach, InspectionFailure, Mode
+from twinwall.render.chains import Chains
+from twinwall.render.hooks import render_early, render_hooks, render_inspection
+from twinwall.render.marks import ACTION_MASK, ACTION_SHIFT, CT_DROP, CT_PASS, SCOPE_FLOW, STATELESS_PASS, RuleAction
+from twinwall.render.options import QueueWay, RenderOptions
+from twinwall.render.verdicts import Ends
+
+GATEWAY = Attach(inside=("lan0",), outside=("wan0",))
+INSPECTOR = """
+table inet inspector {{
+  chain decide {{
+    type filter hook forward priority 1; policy accept;
+    meta mark & {mask:#x} == {inspect:#x} meta mark set {word:#x}
+  }}
+}}
+"""
+TARGET = RenderOptions(stateless=OPTIONS.stateless, queue=QueueWay.TARGET)
+RULE = "pass tcp any any -> any 443 (inspect; flow:to_server;)"
+BACK = "pass tcp any 443 -> any any (flow:to_client;)"
+
+
+def rendered(render) -> dict[str, str]:
+    chains = Chains()
+    render(chains, Ends(chains, None))
+    return dict(part.split(" {\n", 1) for part in chains.text().split("\tchain ")[1:])
+
+
+def test_the_stamp_of_the_own_slot_is_read():
+    chains = rendered(lambda chains, ends: render_early(chains, ends, GATEWAY, 1))
+    assert "meta mark & 0xc0000000 vmap { 0xc0000000 : goto stamp_forward" in chains["stamp"]
+    chains = rendered(lambda chains, ends: render_early(chains, ends, GATEWAY, 2))
+    assert "meta mark & 0x30000000 vmap { 0x30000000 : goto stamp_forward" in chains["stamp"]
+    assert chains["stamp"].count("drop_no_stamp drop") == 1
+    assert f"meta mark set {STATELESS_PASS:#010x} notrack accept" in chains["stamp_pass"]
+
+
+def test_what_comes_from_elsewhere_does_not_leave_through_an_attached_interface():
+    chains = rendered(lambda chains, ends: render_hooks(chains, ends, GATEWAY))
+    assert 'oifname { "lan0", "wan0" } counter name drop_unattached drop' in chains["forward"]
+
+
+def test_the_native_queue_says_what_happens_without_an_inspector():
+    for failure, flags in ((InspectionFailure.DROP, "fanout"), (InspectionFailure.PASS, "fanout,bypass")):
+        attach = Attach(Mode.HOST, ("lan0",), on_inspection_failure=failure, queues=(10, 13))
+        chains = rendered(
+            lambda chains, ends, attach=attach: render_inspection(chains, ends, attach, RenderOptions(queue=QueueWay.NATIVE))
+        )
+        assert f"queue flags {flags} to 10-13" in chains["queue_input"]
+        assert f"queue flags {flags} to 10-13" in chains["queue_output"]
+
+
+@pytest.fixture
+def talk():
+    reason = why_unavailable()
+    if reason:
+        pytest.skip(reason)
+    with Gateway() as gateway:
+        yield Talk(gateway)
+
+
+def inspector(decision: RuleAction) -> str:
+    """A table that decides what waits for the inspector, as he does."""
+    word = 1 | decision << ACTION_SHIFT | SCOPE_FLOW
+    return INSPECTOR.format(mask=ACTION_MASK, inspect=RuleAction.INSPECT << ACTION_SHIFT, word=word)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("decision", "bit", "passed"),
+    [(RuleAction.PASS, CT_PASS, True), (RuleAction.DROP, CT_DROP, False), (RuleAction.REJECT, CT_DROP, False)],
+)
+def test_the_inspectors_decision_holds_for_the_flow(talk: Talk, decision: RuleAction, bit: int, passed: bool):
+    load(talk.gateway, "pass tcp any any -> any 443 (flags:S;)", BACK, RULE, options=TARGET)
+    assert talk.send(*HANDSHAKE[:2]) == [True, True]
+    with talk.gateway.router.entered():
+        talk.gateway.router.run("nft", "-f", "-", text=inspector(decision))
+    assert talk.send(HANDSHAKE[2]) == [passed]
+    (mark,) = marks(talk.gateway, "tcp")
+    assert mark & (CT_PASS | CT_DROP) == bit
+    assert counted(talk.gateway, f"{decision.name.lower()}_inspection") == 1
+    assert talk.send(QUESTION, ANSWER) == [passed, passed]
+
+
+@pytest.mark.kernel
+def test_what_nobody_decides_is_dropped(talk: Talk):
+    load(talk.gateway, RULE, options=TARGET)
+    assert talk.send(HANDSHAKE[0]) == [False]
+    assert counted(talk.gateway, "drop_inspection_failed") == 1
+    assert not marks(talk.gateway, "tcp")
