@@ -117,6 +117,8 @@ def _listen(worker: subprocess.Popen[bytes], task: Task, progress: Callable[[Pro
         progress(message)
     _end(worker)
     said = _stream(worker.stderr).read().decode(errors="replace").strip()
+    if "Traceback" in said:
+        raise RuntimeError(f"a world broke, playing {task.name}:\n{said}")  # ours, not the user's
     raise EnforcementError(f"play {task.name}", f"the world ended early: {said or 'it was killed'}", "start the lab again")
 
 
