@@ -28,9 +28,14 @@ class Ready:
         return f"\tset {SET} {{\n\t\ttype {self.kind}\n\t\tflags interval\n\t}}\n"
 
     @property
+    def missing(self) -> str:
+        """The test that holds until the table's sets can be asked."""
+        return f"{self.key} != @{SET}"
+
+    @property
     def guard(self) -> str:
         """The rule in front of everything that asks sets."""
-        return f"{self.key} != @{SET} counter name {COUNTER} drop"
+        return f"{self.missing} counter name {COUNTER} drop"
 
     def filled(self, table: str) -> str:
         """The last command of the script that makes `table`."""

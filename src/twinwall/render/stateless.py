@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from twinwall.path.reason import Reason
 from twinwall.policy.model import Action, Attach, Policy
 from twinwall.render.marks import REJECTED, STAMP_MASK, STAMP_SHIFTS, STAMPS, STATELESS_PASS, Stamp, slot
-from twinwall.render.ready import COUNTER, INET, NETDEV
+from twinwall.render.ready import INET, NETDEV
 from twinwall.render.stateless_rules import ACTIONS, rule_chains
 from twinwall.render.stateless_sound import (
     FIRST,
@@ -45,9 +45,9 @@ def table_name(generation: int) -> str:
 def stateless_table(policy: Policy, attach: Attach, generation: int, *, direct: bool = True) -> str:
     """The netdev table, with the commands that replace an earlier one of the same slot.  Part of a transaction, or one."""
     rules = rule_chains(policy)
-    chains = (*_stamps(generation, direct=direct), *rules.chains, *sound_chains(), _ingress(attach))
+    chains = (*_stamps(generation, direct=direct), *rules.chains, *sound_chains(_unjudged(generation)), _ingress(attach))
     names = [counter(Action.PASS, Reason.NOT_IP), *(counter(Action.DROP, each) for each in MALFORMED), *_decided()]
-    body = "".join((*map(_declared, (*names, COUNTER)), NETDEV.declared, *rules.declared, *map(str, chains)))
+    body = "".join((*map(_declared, names), NETDEV.declared, *rules.declared, *map(str, chains)))
     table = f"netdev {table_name(generation)}"
     return f"{remove_table(generation)}table {table} {{\n{body}}}\n{NETDEV.filled(table)}"
 
@@ -73,6 +73,11 @@ def _ingress(attach: Attach) -> Chain:
     devices = ", ".join(f'"{each}"' for each in attach.interfaces)
     hook = f"type filter hook ingress devices = {{ {devices} }} priority {PRIORITY}; policy accept;"
     return Chain("ingress", (hook, *link_rules()))
+
+
+def _unjudged(generation: int) -> str:
+    """Go on without a stamp, whoever left one in this slot: dropped by the ruleset that reads it, if one does already."""
+    return f"meta mark set meta mark & {STAMPS & ~(STAMP_MASK << STAMP_SHIFTS[slot(generation)]):#x} accept"
 
 
 def _stamps(generation: int, *, direct: bool) -> Iterator[Chain]:

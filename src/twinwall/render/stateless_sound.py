@@ -90,10 +90,10 @@ def is_piece(*pieces: int) -> str:
     return f"meta mark & {PIECE} {_set(pieces)}"
 
 
-def sound_chains() -> tuple[Chain, ...]:
-    """All chains between `link_rules` and the rules."""
+def sound_chains(unjudged: str) -> tuple[Chain, ...]:
+    """All chains between `link_rules` and the rules.  `unjudged`: what becomes of a packet while maps are missing."""
     drops = (Chain(each.name.lower(), (f"{counted(Action.DROP, each)} drop",)) for each in MALFORMED)
-    return (*drops, *_ipv4(), *_ipv6())
+    return (*drops, *_ipv4(unjudged), *_ipv6(unjudged))
 
 
 def link_rules() -> tuple[str, ...]:
@@ -102,7 +102,7 @@ def link_rules() -> tuple[str, ...]:
     return f"meta protocol vmap {_map(kinds)}", f"{counted(Action.PASS, Reason.NOT_IP)} accept"
 
 
-def _ipv4() -> Iterator[Chain]:
+def _ipv4(unjudged: str) -> Iterator[Chain]:
     lengths = {0x40 | words: f"goto ip4_{4 * words}" for words in range(5, LONGEST_HEADER + 1)}
     for words in range(5, LONGEST_HEADER + 1):
         yield _gre(4 * words, "ip length", "4")
@@ -121,10 +121,10 @@ def _ipv4() -> Iterator[Chain]:
             bad(Reason.BAD_IP_TOTAL_LENGTH),
         ),
     )
-    yield _start("ip4", sound, last_byte=19)
+    yield _start("ip4", unjudged, sound, last_byte=19)
 
 
-def _ipv6() -> Iterator[Chain]:
+def _ipv6(unjudged: str) -> Iterator[Chain]:
     for unit in range(UNITS, -1, -1):
         yield _gre(8 * unit, "ip6 length", "6")
         yield Chain(f"ip6_{8 * unit}", tuple(_transport(8 * unit, "ip6 length", "6")))
@@ -140,13 +140,15 @@ def _ipv6() -> Iterator[Chain]:
             bad(Reason.BAD_IP_TOTAL_LENGTH),
         ),
     )
-    yield _start("ip6", (mark(WHOLE), f"{PARSED} ip6 nexthdr vmap {_map(kinds)}", f"{PARSED} goto ip6_0"), last_byte=39)
+    yield _start(
+        "ip6", unjudged, (mark(WHOLE), f"{PARSED} ip6 nexthdr vmap {_map(kinds)}", f"{PARSED} goto ip6_0"), last_byte=39
+    )
 
 
-def _start(name: str, sound: tuple[str, ...], last_byte: int) -> Chain:
+def _start(name: str, unjudged: str, sound: tuple[str, ...], last_byte: int) -> Chain:
     """What the IP layer's parser took goes on; of the rest, ask whether the header is there at all."""
     unsound = (f"@nh,{8 * last_byte},8 0-255 goto {name}_unsound", bad(Reason.TRUNCATED_IP))
-    return Chain(f"{name}_start", (NETDEV.guard, *sound, *unsound))
+    return Chain(f"{name}_start", (f"{NETDEV.missing} {unjudged}", *sound, *unsound))
 
 
 def _extension(unit: int) -> Iterator[Chain]:
