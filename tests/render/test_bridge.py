@@ -20,7 +20,7 @@ PATIENCE = 5
 
 
 def test_the_stamp_becomes_a_mark_that_only_the_judge_takes_off():
-    chains = chains_of(bridge_table(POLICY.attach, 1))
+    chains = chains_of(bridge_table(POLICY.attach, 1).body)
     assert chains["stamp_forward"] == [f"meta mark set {BRIDGED:#010x} accept"]
     assert chains["stamp_pass"] == [f"meta mark set {STATELESS_PASS:#010x} notrack accept"]
     assert any("drop_unjudged drop" in line for line in chains["judged"])

@@ -68,7 +68,7 @@ def difference(frame: bytes, judged: int, record: np.void, mark: int | None, shi
 @pytest.mark.parametrize("generation", [1, 2])
 def test_every_frame_gets_the_verdict_of_the_packet_path(bench, generation):
     policy = Policy(stateless=stage(), interfaces=("other0", "in0"))
-    nft.load(stateless_table(policy, ATTACH, generation))
+    nft.load(stateless_table(policy, ATTACH, generation).replaced())
     judge = Native(interface=2)
     sent = list(frames(seed=generation, count=6000))
     found = Counter()
@@ -85,7 +85,7 @@ def test_every_frame_gets_the_verdict_of_the_packet_path(bench, generation):
 @pytest.mark.parametrize("seed", range(16))
 def test_random_rules_decide_as_in_the_packet_path(bench, seed):
     rules = random_stage(random.Random(seed))
-    nft.load(stateless_table(Policy(stateless=rules, interfaces=("other0", "in0", "third0")), ATTACH, 1))
+    nft.load(stateless_table(Policy(stateless=rules, interfaces=("other0", "in0", "third0")), ATTACH, 1).replaced())
     judge = Native(interface=2, rules=rules)
     sent = list(frames(seed, 600, share_mutilated=0.1))
     plain, every = Counter(), Counter()
@@ -122,7 +122,7 @@ def random_stage(rng: random.Random) -> StatelessStage:
 @pytest.mark.kernel
 def test_reasons_and_rules_are_counted(bench):
     policy = Policy(stateless=stage(0), interfaces=("other0", "in0"))
-    nft.load(stateless_table(policy, ATTACH, 1))
+    nft.load(stateless_table(policy, ATTACH, 1).replaced())
     judge = Native(interface=2)
     sent = [frame for frame in frames(seed=9, count=2000, share_mutilated=0.1) if frame[12:14] in (b"\x08\0", b"\x86\xdd")]
     assert len(list(bench.marks(sent))) == len(sent)
@@ -137,13 +137,13 @@ def test_reasons_and_rules_are_counted(bench):
 def test_two_generations_stamp_the_same_packet(bench):
     frame = ethernet(ipv4(tcp(40000, 443, 2), 6), 0x0800)
     drop, forward = (Policy(stateless=StatelessStage(default=each)) for each in (Action.DROP, Action.FORWARD))
-    nft.load(stateless_table(forward, ATTACH, 1))
-    nft.load(stateless_table(drop, ATTACH, 2, direct=False))
+    nft.load(stateless_table(forward, ATTACH, 1).replaced())
+    nft.load(stateless_table(drop, ATTACH, 2, direct=False).replaced())
     both = Stamp.FORWARD << STAMP_SHIFTS[1] | Stamp.DROP << STAMP_SHIFTS[0]
     assert list(bench.marks([frame])) == [both], "the policy that comes next does not drop yet"
-    nft.load(remove_table(1) + stateless_table(drop, ATTACH, 2))
+    nft.load(remove_table(1) + stateless_table(drop, ATTACH, 2).replaced())
     assert list(bench.marks([frame])) == [None]
-    nft.load(stateless_table(forward, ATTACH, 3) + remove_table(2))
+    nft.load(stateless_table(forward, ATTACH, 3).replaced() + remove_table(2))
     assert list(bench.marks([frame])) == [Stamp.FORWARD << STAMP_SHIFTS[1]]
     assert nft.present() == (Table("netdev", "twinwall_1"),)
 

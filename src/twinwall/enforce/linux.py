@@ -2,16 +2,16 @@
 
 | step | ruleset | programs | settings |
 |---|---|---|---|
-| check | nft looks at it | | |
-| prepare | | the new program judges beside the old one | what the switch needs |
+| check | | the kernel's verifier looks at the new one | |
+| prepare | the new one is staged beside the old one | the new one judges beside the old one | what the switch needs |
 | switch | one transaction | | |
-| settle | | the target's on its interfaces, nobody else's of ours | the target's |
+| settle | what is not the target's is swept away | the target's on its interfaces, nobody else's of ours | the target's |
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from twinwall.enforce.blueprint import Blueprint
@@ -22,17 +22,17 @@ from twinwall.live import nft, queue_rule, sysctl
 from twinwall.live.conntrack import ConnectionTable
 from twinwall.live.error import EnforcementError
 from twinwall.live.nft import TABLES, Table
+from twinwall.live.nft_objects import RULESETS, marker_text, objects, staged_generation, sweep, unhook
 from twinwall.live.queue_rule import QueueRule
 from twinwall.live.table_comment import generation_number, table_comment
-from twinwall.policy.model import Mode
 from twinwall.render.marks import CT_GENERATION, CT_GENERATION_SHIFT
-from twinwall.render.stateless import stateless_table, table_name
+from twinwall.render.stateless import drops_script, remove_table, stateless_table, table_name
+from twinwall.render.switch import hook_text
 from twinwall.render.sysctls import Setting
 
 RULESET = Table("inet", "twinwall")
 BRIDGE = "net.bridge."  # without these settings a bridge's packets pass the ruleset by: they precede it
-BRIDGE_TABLE = "twinwall"  # of family bridge
-STAMPING = tuple(table for table in TABLES if table.family in ("netdev", "bridge"))
+NETDEV = tuple(table for table in TABLES if table.family == "netdev")
 
 
 class LinuxKernel:
@@ -50,7 +50,7 @@ class LinuxKernel:
 
     def marker(self) -> Marker | None:
         """Which policy the ruleset says it is."""
-        return Marker.parse(table_comment(RULESET))
+        return Marker.parse(marker_text(RULESET))
 
     def forget(self, generation: int) -> None:
         """Connections that a policy of this generation marked long ago become ones that no policy has seen."""
@@ -59,7 +59,7 @@ class LinuxKernel:
                 table.set_mark(entry, 0, CT_GENERATION)
 
     def check(self, new: Blueprint) -> None:
-        """Let the kernel's verifier look at the program; the ruleset is a transaction, which happens or does not."""
+        """Let the kernel's verifier look at the program; the ruleset is looked at where it is staged."""
         if new.force.way == "xdp":
             why = obstacle(new.attach)
             if why:
@@ -67,22 +67,22 @@ class LinuxKernel:
             self.programs.load(new)
 
     def prepare(self, new: Blueprint | None) -> None:
-        """Whatever must be there before the ruleset."""
+        """Whatever must be there before the switch."""
         self.programs.prepare(new)
-        if new is not None and new.force.way == "nft":
-            # Packets that are under way while the ruleset changes then have the new policy's stamp already.
-            nft.load(stateless_table(new.policy, new.attach, new.force.generation, direct=False), self._keep_open)
-        if new is not None:
-            self._set(setting for setting in new.settings if setting.name.startswith(BRIDGE))
-            if _queue(new) and not queue_rule.describe():
-                queue_rule.install(_queue(new))
+        self._stamp_only(new)
+        if new is None:
+            return
+        self._stage(new)
+        self._set(setting for setting in new.settings if setting.name.startswith(BRIDGE))
+        if _queue(new) and not queue_rule.describe():
+            queue_rule.install(_queue(new))
 
     def switch(self, new: Blueprint | None) -> None:
-        """Load the ruleset, or remove every table of ours."""
-        if new is not None:
-            nft.load(new.ruleset.text, self._keep_open)
+        """Let the base chains lead to what was staged, or take them away."""
+        if new is None:
+            self._load(unhook())
         else:
-            nft.remove(TABLES, self._keep_open)
+            self._load(unhook(new.ruleset.hooks) + new.ruleset.switch)
 
     def settle(self, target: Blueprint | None) -> None:
         """Make everything else as `target` has it."""
@@ -110,14 +110,39 @@ class LinuxKernel:
         """A digest of the ruleset's listing without its counters."""
         return hashlib.sha256(nft.still(RULESET).encode()).hexdigest()[:32]
 
+    def _load(self, script: str) -> None:
+        if script:
+            nft.load(script, self._keep_open)
+
+    def _stage(self, new: Blueprint) -> None:
+        """Put the ruleset beside the one in force.  Nothing refers to it; the netdev table stamps, and nobody reads it."""
+        generation = new.force.generation
+        if self.marker() == new.marker:
+            return
+        self._load(sweep(lambda each: each == generation))  # left by a command that was killed
+        self._load(new.ruleset.stage)
+        if new.force.way == "nft":
+            table = stateless_table(new.policy, new.attach, generation, direct=False)
+            self._load(remove_table(generation) + table.staged(generation))
+            self._load(hook_text(table.hooks(), generation))
+
+    def _stamp_only(self, new: Blueprint | None) -> None:
+        """The netdev table of the policy in force leaves the dropping to the ruleset, which knows when its time ends."""
+        for table in NETDEV:
+            own = new is not None and table.name == table_name(new.force.generation)
+            generation = staged_generation(table)
+            if not own and generation is not None:
+                self._load(drops_script(generation, direct=False))
+
     def _settle_tables(self, target: Blueprint | None) -> None:
-        """Remove what stamps packets for a policy that is not in force."""
-        own = {table_name(target.force.generation)} if target is not None and target.force.way == "nft" else set()
-        if target is not None and target.attach.mode is Mode.BRIDGE:
-            own.add(BRIDGE_TABLE)
-        stale = [table for table in STAMPING if table.name not in own and table_comment(table) is not None]
+        """Remove what is there for a policy that is not in force."""
+        kept = target.force.generation if target is not None else None
+        self._load(sweep(lambda generation: generation != kept or kept is None))
+        stale = [table for table in _unused(target) if table_comment(table) is not None]
         if stale:
             nft.remove(stale, self._keep_open)
+        if target is not None and target.force.way == "nft":
+            self._load(drops_script(target.force.generation, direct=True))
 
     def _set(self, settings: Iterable[Setting]) -> None:
         """Set what differs, and remember what was there before twinwall first did, before it does."""
@@ -147,6 +172,14 @@ class LinuxKernel:
             self._state.set_originals({})
             if failures:
                 raise failures[0]
+
+
+def _unused(target: Blueprint | None) -> Iterator[Table]:
+    """The tables that hold nothing that `target` needs."""
+    own = table_name(target.force.generation) if target is not None and target.force.way == "nft" else ""
+    yield from (table for table in NETDEV if table.name != own)
+    # What closes a machine whose start has failed (`closed`) stays until a policy takes its place, or nobody wants one.
+    yield from (table for table in RULESETS if not any(each.hooked for each in objects(table)))
 
 
 def _queue(target: Blueprint) -> tuple[QueueRule, ...]:

@@ -1,4 +1,4 @@
-"""Which policy the kernel holds.  The ruleset is one transaction, and this is a part of it: it cannot say the wrong thing."""
+"""Which policy the kernel holds.  The switch is one transaction, and this is a part of it: it cannot say the wrong thing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Marker:
 
     @classmethod
     def parse(cls, comment: str | None) -> Marker | None:
-        """The marker in a table's comment; None if there is none."""
+        """The marker in a comment (`live.nft_objects.marker_text`); None if there is none."""
         found = PATTERN.fullmatch(comment or "")
         return cls(found[1], int(found[2])) if found else None
 

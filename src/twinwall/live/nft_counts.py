@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from twinwall.live.nft import Listing
 from twinwall.render.stateless import OUTPUT
+from twinwall.render.switch import plain_name
 
 SID = re.compile(r"sid (\d+)")
 
@@ -51,7 +52,8 @@ def read_counts(listing: Listing) -> Counts:
     for each in listing:
         ((kind, record),) = each.items()
         if kind == "counter":
-            found.verdicts[record["name"]] = _count(record)
+            name = plain_name(record["name"])
+            found.verdicts[name] = found.verdicts.get(name, Count()).plus(_count(record))
         for share in _shares(kind, record):
             rules = found.stateless if share.stateless else found.stateful
             rules[share.sid] = rules[share.sid].plus(share.counted)

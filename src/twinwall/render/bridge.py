@@ -13,6 +13,7 @@ from twinwall.render.chains import Chains
 from twinwall.render.hooks import EARLY, STATEFUL, base, names, render_stamp
 from twinwall.render.marks import BRIDGED
 from twinwall.render.stateless_sound import TAGS
+from twinwall.render.switch import TableText
 from twinwall.render.verdicts import Ends, counters_text
 
 TABLE = "bridge twinwall"
@@ -20,8 +21,8 @@ BEHIND = 300  # br_netfilter is at 0
 IS_BRIDGED = f"meta mark & {BRIDGED:#010x} != 0x0"
 
 
-def bridge_table(attach: Attach, generation: int) -> str:
-    """The table, with the commands that replace an earlier one."""
+def bridge_table(attach: Attach, generation: int) -> TableText:
+    """The table."""
     chains = Chains()
     ends = Ends(chains, None)
     ours = names(attach)
@@ -32,8 +33,7 @@ def bridge_table(attach: Attach, generation: int) -> str:
     # What comes in through another port was judged by nobody; ARP is no business of ours.
     chains.add("ports", [base("forward", EARLY), f"iifname != {ours} oifname {ours} meta protocol != arp {unattached} drop"])
     chains.add("judged", [base("forward", BEHIND), f"{IS_BRIDGED} {unjudged} drop"])
-    body = counters_text(ends) + chains.text()
-    return f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{body}}}\n"
+    return TableText(TABLE, counters_text(ends) + chains.text())
 
 
 def render_bridge_hooks(chains: Chains) -> None:

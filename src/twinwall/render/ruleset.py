@@ -1,4 +1,4 @@
-"""`render_ruleset`: a policy as one script for `nft -f`, which replaces our tables in one transaction and touches no other.
+"""`render_ruleset`: a policy as scripts for `nft -f`, which touch no table but ours.
 
 The parts, in the order of a packet's way: `hooks`, `judge`, `fast`, `contexts` (the packet's place), `walk` (the rules),
 `hits`, `defaults`, `verdicts`.  What cannot be expressed is refused by name, all of it at once (`PolicyError`).
@@ -7,7 +7,7 @@ The parts, in the order of a packet's way: `hooks`, `judge`, `fast`, `contexts` 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twinwall.compile.defaults import default_rules
 from twinwall.policy.model import Attach, Exceptional, Mode, Policy
@@ -27,6 +27,7 @@ from twinwall.render.options import QueueWay, RenderOptions, StatelessWay
 from twinwall.render.parts import Part, plan_parts
 from twinwall.render.ready import INET
 from twinwall.render.stateless import output_chains, remove_table, stateless_table
+from twinwall.render.switch import Hook, TableText, marker_chain, switch_text
 from twinwall.render.sysctls import unsupported_tracking
 from twinwall.render.unsupported import Unsupported, refuse
 from twinwall.render.verdicts import Ends, counters_text
@@ -38,9 +39,16 @@ TABLE = "inet twinwall"
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """A script for one `nft -f`."""
+    """Scripts, each for one `nft -f`.
+
+    `stage` and `switch` put the ruleset in the place of another one under traffic (`render.switch`); the netdev tables are not
+    in them.  `text` is all of it for people and for machines without traffic: it replaces our tables in one transaction.
+    """
 
     text: str
+    stage: str
+    switch: str
+    hooks: tuple[Hook, ...]  # the base chains that it leaves
 
 
 def unsupported(policy: Policy, options: RenderOptions) -> tuple[Unsupported, ...]:
@@ -85,7 +93,9 @@ def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
         render_untracked_answers(chains)
     sets = [INET.declared, same, _flow_hits(policy, parts), *walks.sets.text, *walks.maps]
     body = [counters_text(ends), *sets, chains.text(), _sending(policy, policy.attach), render_nat(policy.nat)]
-    return Ruleset(_script(options, _stateless(policy, policy.attach, options), "".join(body)))
+    inet = TableText(TABLE, "".join(body), INET.filled(TABLE))
+    tables = (bridge_table(policy.attach, options.generation), inet) if policy.attach.mode is Mode.BRIDGE else (inet,)
+    return _scripts(options, tables, _stateless(policy, policy.attach, options))
 
 
 def _base(chains: Chains, ends: Ends, attach: Attach, options: RenderOptions) -> None:
@@ -101,19 +111,26 @@ def _sending(policy: Policy, attach: Attach) -> str:
     return output_chains(policy, attach) if attach.mode is Mode.HOST else ""
 
 
-def _script(options: RenderOptions, stateless: str, body: str) -> str:
-    """Make sure that there is a table, delete it, and write the new one: all in one transaction."""
-    comment = f'\tcomment "twinwall {options.digest} generation {options.generation}"\n'
-    table = f"table {TABLE} {{\n{comment}{body}}}\n"
-    return f"table {TABLE}\ndelete table {TABLE}\n{stateless}{table}{INET.filled(TABLE)}"
+def _scripts(options: RenderOptions, tables: Sequence[TableText], stateless: str) -> Ruleset:
+    hooks = tuple(hook for table in tables for hook in table.hooks())
+    marked = [replace(each, body=_marked(each, options)) for each in tables]
+    return Ruleset(
+        text=stateless + "".join(table.replaced() for table in marked),
+        stage="".join(table.staged(options.generation) for table in tables),
+        switch=switch_text(hooks, options.generation, TABLE, options.digest),
+        hooks=hooks,
+    )
+
+
+def _marked(table: TableText, options: RenderOptions) -> str:
+    return table.body + marker_chain(options.digest, options.generation) if table.table == TABLE else table.body
 
 
 def _stateless(policy: Policy, attach: Attach, options: RenderOptions) -> str:
-    """The tables in front of the IP layer: a bridge's own; the netdev table of this policy if it has one, and no other."""
-    ports = bridge_table(attach, options.generation) if attach.mode is Mode.BRIDGE else ""
+    """The netdev tables: this policy's if it has one, and no other."""
     if options.stateless is StatelessWay.XDP:
-        return ports + remove_table(options.generation) + remove_table(options.generation + 1)
-    return ports + remove_table(options.generation + 1) + stateless_table(policy, attach, options.generation)
+        return remove_table(options.generation) + remove_table(options.generation + 1)
+    return remove_table(options.generation + 1) + stateless_table(policy, attach, options.generation).replaced()
 
 
 def _words(parts: Sequence[Part]) -> Iterator[int]:

@@ -3,7 +3,8 @@
 In front of the IP layer it is `table netdev twinwall_0` or `_1`, by the slot of the policy's generation (`render.marks`),
 so that while one policy replaces another both can stamp every packet, as the XDP programs do; the inet ruleset reads the
 slot of its own generation alone.  `stateless_table` with `direct=False` stamps what the policy drops and leaves the
-dropping to the ruleset: so it may be loaded beside the policy in force.  With `direct=True` it drops by itself.
+dropping to the ruleset: so it may stand beside the policy in force, before the switch and after it.  With `direct=True` it
+drops by itself; `drops_script` turns one into the other.
 
 In host mode `output_chains` judge what the machine sends, in `table inet twinwall`, at the same place before tracking.
 """
@@ -29,6 +30,7 @@ from twinwall.render.stateless_sound import (
     mark,
     sound_chains,
 )
+from twinwall.render.switch import Hook, TableText, only_rule, under_generation
 
 PRIORITY = -450  # before fragments are put together, at -400
 STAMP_OF = {Action.PASS: Stamp.PASS, Action.DROP: Stamp.DROP, Action.FORWARD: Stamp.FORWARD}
@@ -42,14 +44,22 @@ def table_name(generation: int) -> str:
     return f"twinwall_{slot(generation)}"
 
 
-def stateless_table(policy: Policy, attach: Attach, generation: int, *, direct: bool = True) -> str:
-    """The netdev table, with the commands that replace an earlier one of the same slot.  Part of a transaction, or one."""
+def stateless_table(policy: Policy, attach: Attach, generation: int, *, direct: bool = True) -> TableText:
+    """The netdev table."""
     rules = rule_chains(policy)
     chains = (*_stamps(generation, direct=direct), *rules.chains, *sound_chains(_unjudged(generation)), _ingress(attach))
     names = [counter(Action.PASS, Reason.NOT_IP), *(counter(Action.DROP, each) for each in MALFORMED), *_decided()]
     body = "".join((*map(_declared, names), NETDEV.declared, *rules.declared, *map(str, chains)))
     table = f"netdev {table_name(generation)}"
-    return f"{remove_table(generation)}table {table} {{\n{body}}}\n{NETDEV.filled(table)}"
+    return TableText(table, body, NETDEV.filled(table))
+
+
+def drops_script(generation: int, *, direct: bool) -> str:
+    """What makes a netdev table that was staged for a generation drop by itself, or only stamp, from one packet to the next."""
+    table = f"netdev {table_name(generation)}"
+    chains = [chain for chain in _stamps(generation, direct=direct) if chain.name.endswith(f"_{Action.DROP.value}")]
+    lines = [only_rule(Hook(table, chain.name, ""), *chain.rules) for chain in chains]
+    return under_generation("".join(lines), generation)
 
 
 def remove_table(generation: int) -> str:
