@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 
 from tests.cli.running import twinwall
@@ -51,7 +50,6 @@ def sender(there):
     with there.entered():
         made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with made:
-        made.bind((THERE, 0)) if False else None
 
         def send(port, text=b"x"):
             made.sendto(text, (HERE, port))

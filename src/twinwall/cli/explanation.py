@@ -7,6 +7,7 @@ import os
 import shutil
 import textwrap
 from collections.abc import Sequence
+from typing import Protocol
 
 import click
 
@@ -24,14 +25,31 @@ def show(stories: Sequence[Story], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"packets": [story_data(story) for story in stories]}, indent=2))
         return
-    width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size((80, 24)).columns))
     for at, story in enumerate(stories):
         if at:
             _print("")
-        _show_story(story, width)
+        show_story(story)
 
 
-def _show_story(story: Story, width: int) -> None:
+class Told(Protocol):
+    """What is printed of a story, whoever tells it."""
+
+    @property
+    def title(self) -> str:
+        """The packet."""
+
+    @property
+    def verdict(self) -> str:
+        """What becomes of it."""
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """The sentences."""
+
+
+def show_story(story: Told) -> None:
+    """Print one story."""
+    width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size((80, 24)).columns))
     for text in textwrap.wrap(story.title, width, subsequent_indent="  ", break_on_hyphens=False):
         _print(click.style(text, bold=True))
     section, placed = "", set()
@@ -39,7 +57,7 @@ def _show_story(story: Story, width: int) -> None:
         place = rule_place(line.rule) if line.rule else ""
         known = place in placed
         placed.add(place)
-        colour = COLOURS[story.verdict] if line.section == "verdict" else None
+        colour = COLOURS.get(story.verdict) if line.section == "verdict" else None
         _show_line(line, "" if line.section == section else line.section, "" if known else place, width, colour)
         section = line.section
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "render": "print a policy as the nftables ruleset that `apply` loads",
     "lab": "let real programs talk through a stateless, a stateful and your policy, in namespaces",
     "status": "show what is in force, how it runs, what it has counted, and what is wrong",
+    "trace": "show what the kernel does with packets, rule by rule, in the words of `explain`",
     "connections": "list, filter, watch and end the kernel's connections",
     "log": "print what rules report and which connections end, as EVE lines",
     "plan": "show what applying a policy would change in the Linux kernel",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -18,25 +18,29 @@ from typing import Protocol
 from twinwall.compile.defaults import default_rules
 from twinwall.enforce.state import InForce, State
 from twinwall.live.error import EnforcementError
-from twinwall.policy.model import Attach, Policy, Rule
+from twinwall.policy.model import Attach, Policy, Rule, StatelessStage
 
 LINGER = 10.0  # seconds after which no packet is under way that an earlier policy marked
 
 
 @dataclass(frozen=True)
 class RuleBook:
-    """The stateful rules of one policy by number.  `generation` 0: it is not known under which one it is enforced."""
+    """The stateful rules of one policy by number.  `generation` 0: it is not known under which one it is enforced.
+
+    `stateless` is its other stage, whose rules have no numbers in marks.
+    """
 
     rules: tuple[Rule, ...] = ()
     attach: Attach | None = None
     generation: int = 0
     digest: str = ""
+    stateless: StatelessStage = field(default_factory=StatelessStage)
 
     @classmethod
     def of(cls, policy: Policy, generation: int = 0, digest: str = "") -> RuleBook:
         """The numbers that the marks of `policy` use: its rules, then its default actions."""
         defaults = tuple(each.rule for each in default_rules(policy.stateful.default))
-        return cls(policy.stateful.rules + defaults, policy.attach, generation, digest)
+        return cls(policy.stateful.rules + defaults, policy.attach, generation, digest, policy.stateless)
 
     def rule(self, number: int) -> Rule | None:
         """The rule with this number, if there is one."""

@@ -23,8 +23,9 @@ from twinwall.live import nft, queue_rule, sysctl
 from twinwall.live.conntrack import ConnectionTable, TableFill
 from twinwall.live.error import EnforcementError
 from twinwall.live.links import Link, links
+from twinwall.live.netdev_hook import hooked_devices
 from twinwall.live.nfqueue import QueueFill, queues
-from twinwall.live.nft import Listing, Table
+from twinwall.live.nft import Table
 from twinwall.live.nft_counts import read_counts
 from twinwall.live.queue_rule import QueueRule
 from twinwall.live.xdp import XdpCounters, XdpStage
@@ -148,9 +149,9 @@ class Observer:
         if force.way == "xdp":
             interfaces, counters = _programs(blueprint)
             return {"interfaces": interfaces, "counted": count(blueprint.policy, counters, [read_counts(stateful)])}
-        stateless = nft.listing(Table("netdev", table_name(force.generation)))
-        tables = [read_counts(stateful), read_counts(stateless)]
-        return {"interfaces": _devices(blueprint, stateless), "counted": count(blueprint.policy, None, tables)}
+        own = Table("netdev", table_name(force.generation))
+        tables = [read_counts(stateful), read_counts(nft.listing(own))]
+        return {"interfaces": _devices(blueprint, own), "counted": count(blueprint.policy, None, tables)}
 
 
 def _programs(target: Blueprint) -> tuple[tuple[Interface, ...], XdpCounters | None]:
@@ -188,14 +189,11 @@ def _stamped(link: Link) -> bool:
     return True
 
 
-def _devices(target: Blueprint, listing: Listing) -> tuple[Interface, ...]:
+def _devices(target: Blueprint, table: Table) -> tuple[Interface, ...]:
     """The interfaces that the netdev table hangs on."""
     there = {each.name for each in links()}
-    hooked: set[str] = set()
-    for each in listing:
-        devices = each.get("chain", {}).get("dev", [])
-        hooked.update([devices] if isinstance(devices, str) else devices)
-    return tuple(Interface(name, name in there, "nft" if name in hooked & there else "") for name in target.attach.interfaces)
+    ways = dict.fromkeys(hooked_devices(table, "ingress") & there, "nft")
+    return tuple(Interface(name, name in there, ways.get(name, "")) for name in target.attach.interfaces)
 
 
 def _table_fill() -> TableFill | None:

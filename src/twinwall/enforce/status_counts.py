@@ -20,6 +20,7 @@ REASONS = {reason.value: reason for reason in Reason}
 NO_REASON = {  # counters that name no `Reason`: what only the kernel can meet
     "no_stamp": "the stateless stage has not seen the packet: its program or table was not there",
     "stateless": "the stateless stage said drop, while one policy replaced another",
+    "not_ready": "it came in the instant in which the kernel filled the new ruleset's sets",
     "unstamped": "the driver left no room to note what the stateless stage said",
     "unattached": "it came in by an interface that no stage of the policy has seen",
     "behind_ah": "behind an IPv6 authentication header nftables sees no ports",
@@ -77,7 +78,8 @@ def count(policy: Policy, xdp: XdpCounters | None, tables: Iterable[Counts]) -> 
     """Add up what the XDP program (None: there is none) and the tables have counted."""
     found = list(tables)
     stateless = policy.stateless.rules
-    alone = _by_place(stateless, xdp) if xdp is not None else _by_sid(stateless, (each.stateless for each in found))
+    # Beside XDP there is the chain that judges what a host sends.
+    alone = map(Count.plus, _by_place(stateless, xdp), _by_sid(stateless, (each.stateless for each in found)))
     rules = (
         *_rules(STATELESS, stateless, alone),
         *_rules(STATEFUL, policy.stateful.rules, _by_sid(policy.stateful.rules, (each.stateful for each in found))),
@@ -93,8 +95,8 @@ def _rules(stage: str, rules: Iterable[Rule], counts: Iterable[Count]) -> Iterat
         yield RuleCount(stage, rule.sid, rule.action.value, rule.message, rule.text, *counted)
 
 
-def _by_place(rules: tuple[Rule, ...], xdp: XdpCounters) -> list[Count]:
-    counts = [Count(each.packets, each.bytes) for each in xdp.rules]
+def _by_place(rules: tuple[Rule, ...], xdp: XdpCounters | None) -> list[Count]:
+    counts = [Count(*each) for each in xdp.rules] if xdp is not None else []
     return counts if len(counts) == len(rules) else [NOTHING] * len(rules)
 
 
@@ -118,11 +120,11 @@ def _xdp_verdicts(policy: Policy, xdp: XdpCounters | None) -> Verdicts:
     for number, counted in xdp.reasons.items():
         if number != Reason.STATELESS_RULE:
             reason = REASONS[number]
-            yield (STATELESS, _verdict(policy.stateless, reason), reason.name.lower()), Count(*counted)
+            yield (STATELESS, default_verdict(policy.stateless, reason), reason.name.lower()), Count(*counted)
     yield (STATELESS, "drop", "unstamped"), Count(*xdp.unstamped)
 
 
-def _verdict(stage: StatelessStage, reason: Reason) -> str:
+def default_verdict(stage: StatelessStage, reason: Reason) -> str:
     """What the XDP program does for a reason that is no rule."""
     if reason is Reason.STATELESS_DEFAULT:
         return stage.default.value

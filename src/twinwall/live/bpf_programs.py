@@ -41,6 +41,7 @@ class ProgramInformation(NamedTuple):
     identifier: int
     name: str
     map_identifiers: tuple[int, ...]
+    tag: bytes  # a digest of its instructions: programs with the same tag do the same
 
 
 class Program(Descriptor):
@@ -94,7 +95,7 @@ class Program(Descriptor):
         said = self.information(INFORMATION_BYTES, given=given)
         kind, identifier = struct.unpack_from("<II", said)
         (count,) = struct.unpack_from("<I", said, 52)
-        return ProgramInformation(kind, identifier, said[64:80].rstrip(b"\0").decode(), tuple(numbers[:count]))
+        return ProgramInformation(kind, identifier, said[64:80].rstrip(b"\0").decode(), tuple(numbers[:count]), said[8:16])
 
     def run(self, frame: bytes, repeat: int = 1) -> tuple[int, int]:
         """Run an XDP program on one frame in the kernel: its action, and the mean time in nanoseconds."""

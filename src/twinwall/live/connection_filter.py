@@ -118,15 +118,7 @@ class _Reader:
     def _endpoint(self) -> Ends | None:
         if not self._words or not _is_endpoint(self._words[0]):
             return None
-        word = self._words.pop(0)
-        if word == "any":
-            return Ends()
-        address, ports = _split(word)
-        try:
-            network = ip_network(address, strict=False) if address else None
-        except ValueError:
-            raise FilterError(word, "no address, and no CIDR") from None
-        return Ends(network, _ports(word, ports) if ports else None)
+        return endpoint(self._words.pop(0))
 
     def _word(self, word: str) -> Test:
         if word in WORDS:
@@ -163,6 +155,18 @@ class _Reader:
         if not digits.isascii() or not digits.isdecimal() or int(digits) > highest:
             raise FilterError(f"{word} {digits}".rstrip(), f"a number from 0 to {highest} belongs behind {word}")
         return int(digits)
+
+
+def endpoint(word: str) -> Ends:
+    """One end, as it is written in a filter.  Raises `FilterError`."""
+    if word == "any":
+        return Ends()
+    address, ports = _split(word)
+    try:
+        network = ip_network(address, strict=False) if address else None
+    except ValueError:
+        raise FilterError(word, "no address, and no CIDR") from None
+    return Ends(network, _ports(word, ports) if ports else None)
 
 
 def _is_endpoint(word: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from twinwall.live.connection import Attribute, ConntrackEntry, decode_entry, family
+from twinwall.live.connection import Attribute, ConntrackEntry, FiveTuple, decode_entry, family
 from twinwall.live.netlink import (
     CREATE,
     EXCLUSIVE,
@@ -84,6 +84,18 @@ class ConnectionTable:
     def matching(self, wanted: Callable[[ConntrackEntry], bool]) -> list[ConntrackEntry]:
         """The connections that `wanted` accepts."""
         return [entry for entry in self.entries() if wanted(entry)]
+
+    def find(self, ends: FiveTuple) -> ConntrackEntry | None:
+        """The connection to which a packet with these ends belongs, whichever way it goes.  Raises `NetlinkError`."""
+        try:
+            answers = self._socket.request(
+                "look for a connection", GET, family(ends) + nested(Attribute.ORIGINAL, ends.encode())
+            )
+        except NetlinkError as error:
+            if error.number == errno.ENOENT:
+                return None
+            raise
+        return decode_entry(answers[0].payload)
 
     def delete(self, entry: ConntrackEntry) -> bool:
         """End this very connection; False if it had ended by itself.  Raises `NetlinkError`."""

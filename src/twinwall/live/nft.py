@@ -103,6 +103,11 @@ def still(table: Table) -> str:
     return _run(["--stateless", "list", "table", *table], "", f"list table {table.family} {table.name}")
 
 
+def ask(arguments: list[str], action: str) -> str:
+    """What nft prints when it is asked something.  Raises `EnforcementError`."""
+    return _run(arguments, "", action)
+
+
 def remove(tables: Iterable[Table] = TABLES, keep_open: tuple[int, ...] = ()) -> None:
     """Delete those of `tables` that exist, in one transaction."""
     chosen = tuple(tables)

@@ -84,7 +84,7 @@ class XdpStage:
         with ExitStack() as stack:
             maps = StageMaps.make(compiled.stateless)
             stack.callback(maps.close)
-            stage = cls(stack.enter_context(_load(maps, announce)), maps)
+            stage = cls(stack.enter_context(load_for(maps, announce)), maps)
             stage.control.begin(generation, STAMP_SHIFTS[slot(generation)], namespace_seal(), digest, policy.interfaces)
             wanted = {*policy.interfaces, *(policy.attach.interfaces if policy.attach else ())}
             for each in links():
@@ -241,7 +241,7 @@ def release_unused() -> None:
                 path.unlink(missing_ok=True)
 
 
-def _load(maps: StageMaps, announce: Callable[[], None] | None) -> Program:
+def load_for(maps: StageMaps, announce: Callable[[], None] | None = None) -> Program:
     """The program for these maps, in the form that this kernel takes: `may_goto` came with Linux 6.9."""
     words = maps.table.value_bytes // 8
     code = load_program(may_goto=True, announce=announce).for_table(words)
