@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from tests.oracle.kernel import Namespace, packet_socket
 from twinwall.live.nflog import LoggedPacket, LogGroup
+from twinwall.policy.model import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,6 +61,26 @@ neigh add fe80::77:2 lladdr {PEER_MACS[OUT]} dev out0 nud permanent
 neigh add fe80::78:2 lladdr {PEER_MACS[IN]} dev in0 nud permanent
 """
 
+BRIDGE = f"""
+link set lo up
+link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+link set in0 addrgenmode none mtu {MTU} master br0 up
+link set out0 addrgenmode none mtu {MTU} master br0 up
+link set br0 addrgenmode none address 02:00:00:00:00:03 mtu {MTU} up
+link set mark0 addrgenmode none up
+addr add 169.254.77.1/24 dev br0
+route add {INSIDE4} via 169.254.77.2 dev br0
+route add default via 169.254.77.3 dev br0
+neigh add 169.254.77.2 lladdr {PEER_MACS[IN]} dev br0 nud permanent
+neigh add 169.254.77.3 lladdr {PEER_MACS[OUT]} dev br0 nud permanent
+addr add fe80::77:1/64 dev br0 nodad
+route add {INSIDE6} via fe80::77:2 dev br0
+route add ::/0 via fe80::77:3 dev br0
+neigh add fe80::77:2 lladdr {PEER_MACS[IN]} dev br0 nud permanent
+neigh add fe80::77:3 lladdr {PEER_MACS[OUT]} dev br0 nud permanent
+"""
+STATIC = f"fdb add {PEER_MACS[IN]} dev in0 master static\nfdb add {PEER_MACS[OUT]} dev out0 master static\n"
+
 SYSCTLS = {
     "net.ipv4.ip_forward": 1,
     "net.ipv6.conf.all.forwarding": 1,
@@ -81,8 +102,6 @@ SYSCTLS = {
     "net.ipv4.ipfrag_max_dist": 0,
 }
 LATE_SYSCTLS = {
-    "net.ipv4.conf.in0.rp_filter": 0,
-    "net.ipv4.conf.out0.rp_filter": 0,
     "net.netfilter.nf_conntrack_checksum": 0,
 }
 
@@ -130,7 +149,9 @@ def rules() -> str:
 class Gateway:
     """A context manager.  `send` takes frames with the link they arrive on, and gives messages and frames that came out."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: Mode = Mode.GATEWAY) -> None:
+        """`mode`: a router, or a bridge between the two links."""
+        self.mode = mode
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -166,7 +187,9 @@ class Gateway:
         self.outside.run(
             "ip", "-batch", "-", text="\n".join(f"link set {peer} addrgenmode none mtu {MTU} up" for peer in pairs.values())
         )
-        self.router.run("ip", "-batch", "-", text=LINKS)
+        self.router.run("ip", "-batch", "-", text=BRIDGE if self.mode is Mode.BRIDGE else LINKS)
+        if self.mode is Mode.BRIDGE:
+            self.router.run("bridge", "-batch", "-", text=STATIC)
         self.router.run("nft", "-f", "-", text=rules())
         self.set(LATE_SYSCTLS)
 
@@ -184,9 +207,13 @@ class Gateway:
         """Send (link, frame) in order; every NFLOG message, and the frames that came out by the link they left through."""
         with one_processor():
             for link, frame in frames:
-                self._sockets[link].send(frame)
+                self._sockets[link].send(self._addressed(link, frame))
             self._sockets["mark0"].send(MARKER_FRAME)
         return self._messages(), {link: list(drain(self._sockets[link])) for link in (IN, OUT)}
+
+    def _addressed(self, link: str, frame: bytes) -> bytes:
+        """A bridge's frames are addressed to the other side's host."""
+        return mac(PEER_MACS[OUT if link == IN else IN]) + frame[6:] if self.mode is Mode.BRIDGE else frame
 
     def _messages(self) -> list[LoggedPacket]:
         """Every message up to the marker's."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tests.fidelity.gateway import GROUP
 from tests.fidelity.traffic import CLIENTS4, CLIENTS6, FEW_PORTS, PORTS, SERVERS4, SERVERS6
 from twinwall.policy.diagnostic import Severity
+from twinwall.policy.model import Mode
 from twinwall.rules.policy_file import read_policy_text
 
 if TYPE_CHECKING:
@@ -87,15 +88,15 @@ def section(rules: tuple[str, ...]) -> str:
     return "  rules: |\n" + "".join(f"    {rule}\n" for rule in rules) if rules else ""
 
 
-def policy(rng: Random, size: int = 0) -> PolicyText:
-    """A policy; `size`: how many stateful rules, 0: some."""
+def policy(rng: Random, mode: Mode = Mode.GATEWAY) -> PolicyText:
+    """A policy for a gateway or a bridge."""
     tracking = ", ".join(
         f"{name}: {str(rng.random() < share).lower()}"
         for name, share in (("tcp_loose", 0.8), ("tcp_be_liberal", 0.15), ("tcp_ignore_invalid_rst", 0.15))
     )
     timeouts = ", ".join(f"{name}: {LONG}s" for name in TIMEOUTS)
     settings = (
-        f"attach: {{mode: gateway, inside: [in0], outside: [out0], log_group: {GROUP}}}\n"
+        f"attach: {{mode: {mode.value}, inside: [in0], outside: [out0], log_group: {GROUP}}}\n"
         f"timeouts: {{{timeouts}}}\n"
         f"tracking: {{{tracking}}}\n"
     )
@@ -104,7 +105,7 @@ def policy(rng: Random, size: int = 0) -> PolicyText:
     stateful += f"  midstream: {rng.choice(['drop', 'continue', 'continue', 'reject'])}\n"
     stateful += f"  invalid: {rng.choice(['drop', 'drop', 'continue'])}\n"
     stateless_count = rng.choice([0, 0, 2, 6, 15])
-    count = size or rng.choice([0, 1, 3, 8, 8, 20, 20, 60])
+    count = rng.choice([0, 1, 3, 8, 8, 20, 20, 60])
     return PolicyText(
         settings,
         f"  default: {rng.choice(['forward', 'forward', 'forward', 'forward', 'pass', 'drop'])}\n"

@@ -52,7 +52,7 @@ class Trial:
         excused = excuses(self.sent, replayed, self.way)
         again = 0
         while True:
-            with Gateway() as gateway, in_force(gateway, chosen, self.way) as stage:
+            with Gateway(chosen.attach.mode) as gateway, in_force(gateway, chosen, self.way) as stage:
                 messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in self.sent])
                 counted = None if stage is None else [count.packets for count in stage.counters().rules]
             try:

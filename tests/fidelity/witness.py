@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 VERDICT = "tw "  # how the ruleset's witness begins; then the reason
 REPORT = "twinwall"  # how its log statements begin
+HOP_BY_HOP = 0  # which no packet of the traffic has
 REPLIES = {(4, 6): "tcp_reset", (6, 6): "tcp_reset", (4, 1): "icmp_prohibited", (6, 58): "icmpv6_prohibited"}
 
 
@@ -106,8 +107,13 @@ def forwarded(frames: dict[str, list[bytes]]) -> Iterator[bytes]:
         for frame in received:
             packet = frame[14:]
             hops = packet[8] if version_of(packet) == 4 else packet[7]
-            if hops != ANSWER_HOPS and not (version_of(packet) == 6 and packet[8:10] == b"\xfe\x80"):
+            if hops != ANSWER_HOPS and not is_host_talk(packet):
                 yield packet
+
+
+def is_host_talk(packet: bytes) -> bool:
+    """Whether this is what any IPv6 host says of itself: from a link-local address, or about multicast groups."""
+    return version_of(packet) == 6 and (packet[8:10] == b"\xfe\x80" or protocol_of(packet) == HOP_BY_HOP)
 
 
 def reply_of(packet: bytes) -> str:

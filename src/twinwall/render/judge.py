@@ -52,7 +52,7 @@ def render_judge(chains: Chains, ends: Ends, stage: StatefulStage, options: Rend
     ]
     if stage.midstream in VERDICTS:
         midstream = ends.end(VERDICTS[stage.midstream], Reason.MIDSTREAM, "0x00000000")
-        lines.append(f"ct state new tcp flags & (syn | rst) == 0x0 goto {midstream}")
+        lines.append(f"ct state new ct mark & {CT_GENERATION:#010x} == 0x0 tcp flags & syn == 0x0 goto {midstream}")
     lines += [
         _generations(chains, ends, options, flows=flows),
         f"ct mark & {CT_PASS | CT_DROP:#010x} vmap {{ {CT_PASS:#010x} : goto flow_pass, {CT_DROP:#010x} : goto flow_drop }}",
