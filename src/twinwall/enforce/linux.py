@@ -21,6 +21,7 @@ from twinwall.enforce.state import State
 from twinwall.live import nft, queue_rule, sysctl
 from twinwall.live.conntrack import ConnectionTable
 from twinwall.live.error import EnforcementError
+from twinwall.live.grace import wait_for_packets
 from twinwall.live.nft import TABLES, Table
 from twinwall.live.nft_objects import RULESETS, marker_text, objects, staged_generation, sweep, unhook
 from twinwall.live.queue_rule import QueueRule
@@ -78,7 +79,8 @@ class LinuxKernel:
             queue_rule.install(_queue(new))
 
     def switch(self, new: Blueprint | None) -> None:
-        """Let the base chains lead to what was staged, or take them away."""
+        """Let the base chains lead to what was staged, or take them away; every packet at a hook has both stamps by then."""
+        wait_for_packets()
         if new is None:
             self._load(unhook())
         else:
@@ -137,12 +139,16 @@ class LinuxKernel:
     def _settle_tables(self, target: Blueprint | None) -> None:
         """Remove what is there for a policy that is not in force."""
         kept = target.force.generation if target is not None else None
-        self._load(sweep(lambda generation: generation != kept or kept is None))
+        swept = sweep(lambda generation: generation != kept or kept is None)
         stale = [table for table in _unused(target) if table_comment(table) is not None]
+        if swept or stale:
+            wait_for_packets()  # that still walk it
+            self._load(swept)
         if stale:
             nft.remove(stale, self._keep_open)
-        if target is not None and target.force.way == "nft":
-            self._load(drops_script(target.force.generation, direct=True))
+        for table in NETDEV:
+            if kept is not None and staged_generation(table) == kept:
+                self._load(drops_script(kept, direct=True))
 
     def _set(self, settings: Iterable[Setting]) -> None:
         """Set what differs, and remember what was there before twinwall first did, before it does."""
