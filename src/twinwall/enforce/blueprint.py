@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from twinwall.enforce.ahead import Ahead
 from twinwall.enforce.marker import Marker
 from twinwall.enforce.outline import Outline
 from twinwall.enforce.source import Source
@@ -44,6 +45,15 @@ class Blueprint:
     @cached_property
     def ruleset(self) -> Ruleset:
         """Its ruleset.  Raises `PolicyError` with everything that Linux cannot do."""
+        begun: Ahead[Ruleset] | None = self.__dict__.pop("begun", None)
+        return begun.result() if begun is not None else self._rendered()
+
+    def begin(self) -> Blueprint:
+        """Begin to render the ruleset on another processor; it is there when it is asked for."""
+        self.__dict__["begun"] = Ahead(self._rendered)
+        return self
+
+    def _rendered(self) -> Ruleset:
         from twinwall.render.ruleset import render_ruleset  # noqa: PLC0415 - see above
 
         options = RenderOptions(

@@ -71,7 +71,7 @@ def design(
 def _in_best_form(blueprint: Callable[[str, str], Blueprint], preference: Preference, ways: Ways) -> Blueprint:
     if preference is Preference.NFT:
         return blueprint("nft", "")
-    wanted = blueprint("xdp", "")
+    wanted = blueprint("xdp", "").begin()
     why = ways.stateless(wanted)
     if not why:
         return wanted
