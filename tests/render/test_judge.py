@@ -36,7 +36,7 @@ def test_invalid_packets(setting: Exceptional, target: str):
 @pytest.mark.parametrize(("setting", "asked"), [(Exceptional.DROP, 1), (Exceptional.REJECT, 1), (Exceptional.CONTINUE, 0)])
 def test_a_connection_whose_start_was_not_seen(setting: Exceptional, asked: int):
     lines = judged(StatefulStage(midstream=setting))
-    assert sum(line.startswith("ct state new tcp flags & (syn | rst) == 0x0 goto") for line in lines) == asked
+    assert sum("tcp flags & syn == 0x0 goto" in line for line in lines) == asked
 
 
 def test_every_other_generation_is_forgotten():
