@@ -156,4 +156,4 @@ def test_a_host_asks_at_input_and_output():
 
 
 def test_the_comment_says_which_policy_it_is():
-    assert '\tcomment "twinwall 0123abcd generation 3"\n' in text_of(POLICIES["web"], RenderOptions(3, digest="0123abcd"))
+    assert 'comment "twinwall 0123abcd generation 3"' in text_of(POLICIES["web"], RenderOptions(3, digest="0123abcd"))
