@@ -3,7 +3,9 @@
 Every block of README.md, CONTRIBUTING.md, docs/ and the examples that is fenced as `console` is run, in order, in a copy of
 the checkout.  Lines that begin with `$ ` are commands; what follows one up to the next command or an empty line is what it
 must print, where `…` stands for anything (within a line, or for whole lines when it stands alone).  A block whose fence says
-`console skip: reason` is shown but not run; a command that may fail says so by ` # exit N` at its end.
+`console skip: reason` is shown but not run; a command that may fail says so by ` # exit N` at its end.  A block fenced as
+`console gateway` is run as root in a network namespace with the interfaces lan0 and wan0, one for each page; without root it
+is skipped.
 
 Blocks fenced as `python` are programs of their own, run in the same copy, in order with the others; a block fenced as `text`
 right behind one is what it must print.
@@ -18,12 +20,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from tests.conntrack.generated import CONVERSATIONS
+from tests.oracle.kernel import Namespace, why_unavailable
 from tests.path.test_three_ways import PACKETS
 from tests.suricata.rules import POLICIES, alert_rules
 
@@ -48,6 +53,14 @@ LEFT_OUT = {
     "__pycache__",
 }
 PATIENCE = 300  # seconds
+GATEWAY = """
+ip link add lan0 type veth peer name lan1
+ip link add wan0 type veth peer name wan1
+ip link set lan0 up
+ip link set wan0 up
+echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+"""
 SEEDS = 150  # tests/conntrack/test_kernel.py: of each kind of conversation
 
 
@@ -92,7 +105,9 @@ def blocks() -> list[pytest.param]:
         for number, match in enumerate(FENCE.finditer(page.read_text()), 1):
             if not match["note"].strip().startswith("skip"):
                 wanted = steps(match["kind"], match["body"], match["printed"])
-                found.append(pytest.param(wanted, id=f"{page.relative_to(ROOT)}:{number}"))
+                where = str(page) if match["note"].strip() == "gateway" else ""
+                marks = [pytest.mark.kernel] if where else []
+                found.append(pytest.param(wanted, where, id=f"{page.relative_to(ROOT)}:{number}", marks=marks))
     return found
 
 
@@ -104,20 +119,43 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def run(command: Command, place: Path) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[list[str], dict[str, str]]]]:
+    """For a page: the words that run a command on its gateway, and the environment there."""
+    made: dict[str, Namespace] = {}
+
+    def gateway(page: str) -> tuple[list[str], dict[str, str]]:
+        reason = why_unavailable()
+        if reason:
+            pytest.skip(reason)
+        if page not in made:
+            made[page] = Namespace()
+            made[page].run("sh", "-e", text=GATEWAY)
+        state = tmp_path_factory.getbasetemp() / f"state-{len(made)}-{Path(page).stem}"
+        return ["nsenter", f"--net={made[page].path}"], {"TWINWALL_STATE": str(state)}
+
+    yield gateway
+    for each in made.values():
+        each.close()
+
+
+def run(
+    command: Command, place: Path, inside: Sequence[str] = (), environment: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    plain = {**os.environ, "PATH": programs, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    plain = {**os.environ, **environment, "PATH": programs, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
     return subprocess.run(
-        ["/bin/sh", "-c", command.line],
+        [*inside, "/bin/sh", "-c", command.line],
         cwd=place, env=plain, capture_output=True, text=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("wanted", blocks())
-def test_commands_work_as_pasted(wanted: list[Command], copy: Path) -> None:
+@pytest.mark.parametrize(("wanted", "where"), blocks())
+def test_commands_work_as_pasted(wanted: list[Command], where: str, copy: Path, gateways: Callable) -> None:
     assert wanted, "a console block without a command"
+    inside, environment = gateways(where) if where else ([], {})
     for command in wanted:
-        done = run(command, copy)
+        done = run(command, copy, inside, environment)
         assert done.returncode == command.status, f"{command.line}\n{done.stdout}\n{done.stderr}"
         if command.expected:
             printed = "".join(f"{row.rstrip()}\n" for row in (done.stdout + done.stderr).splitlines())
