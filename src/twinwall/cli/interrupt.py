@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType, TracebackType
 
+GLANCE = 0.2  # seconds after which it is looked whether somebody has asked
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # by name: not every system has all of them
 
 
@@ -52,3 +54,10 @@ class Interrupts(AbstractContextManager["Interrupts"]):
             yield
         finally:
             self._welcome = False
+
+
+def wait_for(interrupts: Interrupts, seconds: float) -> None:
+    """Wait, but not beyond a request to stop."""
+    end = time.monotonic() + seconds
+    while not interrupts.asked and (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, GLANCE))

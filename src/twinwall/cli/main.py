@@ -21,6 +21,7 @@ COMMANDS = {
     "lab": "let real programs talk through a stateless, a stateful and your policy, in namespaces",
     "status": "show what is in force, how it runs, what it has counted, and what is wrong",
     "trace": "show what the kernel does with packets, rule by rule, in the words of `explain`",
+    "metrics": "print, serve or write what `status` sees as Prometheus metrics",
     "connections": "list, filter, watch and end the kernel's connections",
     "log": "print what rules report and which connections end, as EVE lines",
     "plan": "show what applying a policy would change in the Linux kernel",

@@ -11,7 +11,7 @@ import click
 
 from twinwall.cli.change_options import state_option
 from twinwall.cli.exit_codes import ExitCode
-from twinwall.cli.interrupt import Interrupts
+from twinwall.cli.interrupt import Interrupts, wait_for
 
 if TYPE_CHECKING:
     from twinwall.enforce.status import Observer, Status
@@ -73,6 +73,5 @@ def _watch(observer: Observer, *, every: bool, as_json: bool) -> int:
                 clear = CLEAR if sys.stdout.isatty() else ""
                 click.echo(clear + "\n".join(status_lines(status, every=every, rates=rates)) + ("" if clear else "\n"))
             sys.stdout.flush()
-            with interrupts.welcome():
-                time.sleep(PAUSE)
+            wait_for(interrupts, PAUSE)
     return ExitCode.FOUND if wrong else ExitCode.FINE
