@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import click
 
 
+@unique
 class ExitCode(IntEnum):
     """What the shell sees.  `meaning` is what docs/command-line.md says of it."""
 
@@ -19,9 +20,9 @@ class ExitCode(IntEnum):
     POLICY = 3, "the policy has mistakes; all of them were printed"
     OUTPUT = 4, "an output could not be written; nothing half-written was left"
     KERNEL = 5, "the kernel or this machine refused; nothing was changed"
-    DIFFERENT = 6, "lab: replay and the kernel disagree about some packets"
     CHANGES = 6, "`plan`: applying the policy would change something"
     FOUND = 7, "`guard --once`, `status`: something is not as it should be, or no policy is in force"
+    DIFFERENT = 8, "`lab`: replay and the kernel disagree about some packets"
     INTERRUPTED = 130, "interrupted (Ctrl-C); what was decided until then was reported"
 
     meaning: str
