@@ -9,7 +9,7 @@ import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tests.fidelity.gateway import GROUP, IN, OUT
+from tests.fidelity.gateway import GROUP
 from twinwall.compile.policy import compile_policy
 from twinwall.live import nft, sysctl
 from twinwall.live.error import EnforcementError
@@ -73,7 +73,7 @@ def in_force(gateway: Gateway, policy: Policy, way: StatelessWay) -> Iterator[Xd
                     sysctl.write(setting.name, setting.value)
             if way is StatelessWay.XDP:
                 stage = stack.enter_context(XdpStage.load(compile_policy(policy), policy, 1))
-                for link in (IN, OUT):
+                for link in policy.attach.interfaces:
                     stage.attach(link)
             nft.load(ruleset.text)
         if stage is not None:

@@ -117,16 +117,17 @@ def _output(attach: Attach) -> Chain:
     """A host's own packets are well-formed; they are whole too, unless a program wrote the IP header itself.
 
     The answer of a reject is the kernel's own and part of the verdict: no rule is asked, and the tracker must not take the
-    answer to an INVALID packet for one of the connection's packets.  A program cannot pass for it: what it sends has a user.
+    answer to an INVALID packet for one of the connection's packets: not even on its way to a program of the host, over `lo`.
+    A program cannot pass for it: what it sends has a user.
     """
     devices = ", ".join(f'"{each}"' for each in attach.interfaces)
     return Chain(
         f"{OUTPUT}output",
         (
             f"type filter hook output priority {PRIORITY}; policy accept;",
-            f"oifname != {{ {devices} }} accept",
             f"meta mark {REJECTED:#x} meta skuid {NOBODY} meta mark set 0",
             f"meta mark {REJECTED:#x} notrack accept",
+            f"oifname != {{ {devices} }} accept",
             INET.guard,
             f"ip frag-off & 0x1fff != 0 {mark(LATER)} goto {OUTPUT}bare4",
             f"frag frag-off != 0 {mark(LATER)} goto {OUTPUT}bare6",
