@@ -48,7 +48,7 @@ def test_a_difference_is_an_exit_code_of_its_own(played):
     odd = outcome("stateless")
     odd.differences.append("web: it")
     played[1]["run_lab"] = results(odd)
-    assert twinwall("lab") == 6
+    assert twinwall("lab") == 8
 
 
 def test_the_page_is_written(played, tmp_path):
