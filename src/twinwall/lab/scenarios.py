@@ -76,7 +76,7 @@ DIG = "dig +tries=1 +time=1"
 SSH = "ssh {shell_options} -b {friend} {user}@{host} true"
 NMAP = "nmap -n -Pn --max-retries 0 --max-rtt-timeout 200ms -e eth0 -S {attacker}"
 HPING = "hping3 -n -q -i u2000 -c 5"
-TALK = f"{CURL} 8 --local-port 40001 --limit-rate 400k http://{{web}}/large"
+TALK = f"{CURL} 8 --local-port 40001 http://{{web}}/large"
 
 SCENARIOS = (
     _wanted("web", "curl", "a page from a web server", "inside", f"{CURL} 2 http://{{web}}/", server="nginx"),

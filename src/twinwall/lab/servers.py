@@ -15,14 +15,14 @@ ACCOUNT = "lab"  # who logs in over ssh: another name for root, or, in a user na
 STRANGER = 1000  # the owner's number, seen from sshd's own user namespace
 ALSO = {"sshd": ("ssh-keygen",)}  # what a server cannot be set up without
 START = 10  # seconds that a server gets to listen
-LARGE = 2_000_000  # bytes of the large page
+LARGE = 2_000_000  # bytes of the large page: 20 seconds, as nginx is told to take its time
 
 NGINX = """daemon off; user root; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 256; }}
 http {{
   access_log off; client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-  server {{ {listen} root {folder}/www; }}
+  server {{ {listen} root {folder}/www; location /large {{ limit_rate 100k; }} }}
 }}
 """
 SSHD = """ListenAddress {host}
