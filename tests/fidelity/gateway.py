@@ -39,6 +39,7 @@ INSIDE4, INSIDE6 = "10.0.0.0/16", "2001:db8::/48"
 COPIED = 64  # bytes of a packet in a message
 GATHER = 1  # hundredths of a second
 RECEIVE_BUFFER = 256 << 20
+MOST_POLLS = 10_000
 PATIENCE = 20  # seconds after which something is broken: the marker's message always comes
 SO_RCVBUFFORCE = 33
 
@@ -190,8 +191,16 @@ class Gateway:
         self.router.run("ip", "-batch", "-", text=BRIDGE if self.mode is Mode.BRIDGE else LINKS)
         if self.mode is Mode.BRIDGE:
             self.router.run("bridge", "-batch", "-", text=STATIC)
+            self._until_forwarding()
         self.router.run("nft", "-f", "-", text=rules())
         self.set(LATE_SYSCTLS)
+
+    def _until_forwarding(self) -> None:
+        """A bridge's ports start when the kernel has heard that their links are up."""
+        for _ in range(MOST_POLLS):
+            if self.router.run("bridge", "link").count("state forwarding") == len(GATEWAY_MACS):
+                return
+        raise RuntimeError("the bridge's ports do not start")
 
     def set(self, values: dict[str, int]) -> None:
         """Set sysctls of the gateway."""
