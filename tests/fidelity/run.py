@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tests.fidelity.enforced import WAYS, read_policy
+from tests.fidelity.enforced import read_policy
 from tests.fidelity.minimise import minimise
 from tests.fidelity.page import publish
 from tests.fidelity.replayed import replay_trial
@@ -37,7 +37,7 @@ class Totals:
     """What a run adds up."""
 
     policies: int = 0
-    packets: Counter[str] = field(default_factory=Counter)  # by the way of the stateless stage
+    packets: Counter[str] = field(default_factory=Counter)  # by the mode and the way of the stateless stage
     reasons: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     excused: Counter[str] = field(default_factory=Counter)
@@ -48,7 +48,7 @@ class Totals:
     def add(self, seed: int, trial: Trial, outcome: Outcome, refused: Counter[str]) -> None:
         """One more trial."""
         self.policies += 1
-        self.packets[trial.way.name] += outcome.packets
+        self.packets[f"{trial.mode.value}, stateless stage in {NAMES[trial.way]}"] += outcome.packets
         self.reasons += outcome.reasons
         self.labels += outcome.labels
         self.excused += outcome.excused
@@ -100,8 +100,8 @@ def rows(totals: Totals, seconds: float) -> Iterator[tuple[str, str]]:
     packets = sum(totals.packets.values())
     yield "policies", f"{totals.policies:,}"
     yield "packets", f"{packets:,}"
-    for way in WAYS:
-        yield f"packets, stateless stage in {NAMES[way]}", f"{totals.packets[way.name]:,}"
+    for name, count in sorted(totals.packets.items(), reverse=True):
+        yield f"packets: {name}", f"{count:,}"
     yield "policies that differ", f"{len(totals.differing):,}"
     yield "packets that differ", f"{sum(len(outcome.differences) for _, _, outcome in totals.differing):,}"
     yield "trials made again: packets out of order", f"{totals.again:,}"

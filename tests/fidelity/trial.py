@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
+from tests.fidelity.bridged import credit, of_a_bridge, take_resets
 from tests.fidelity.compare import Difference, compare, compare_counts, excuses
 from tests.fidelity.enforced import WAYS, expressible, in_force, read_policy
 from tests.fidelity.gateway import Gateway, ethernet
@@ -14,12 +15,14 @@ from tests.fidelity.policies import PolicyText, policy
 from tests.fidelity.replayed import replay_trial
 from tests.fidelity.traffic import Sent, traffic
 from tests.fidelity.witness import OutOfOrderError, story
+from twinwall.policy.model import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twinwall.render.options import StatelessWay
 
+BRIDGES = 5  # one policy in so many is a bridge's
 ATTEMPTS = 3  # where the kernel did not keep the order of packets, the trial is made again
 
 
@@ -43,20 +46,23 @@ class Trial:
     text: PolicyText | str
     sent: Sequence[Sent]
     way: StatelessWay
-    checksums: bool = False
+    mode: Mode = Mode.GATEWAY
 
     def run(self) -> Outcome:
         """Run both, compare."""
         chosen = read_policy(str(self.text))
-        replayed = replay_trial(chosen, self.sent, checksums=self.checksums)
+        replayed = replay_trial(chosen, self.sent)
         excused = excuses(self.sent, replayed, self.way)
+        bridged = chosen.attach.mode is Mode.BRIDGE
         again = 0
         while True:
             with Gateway(chosen.attach.mode) as gateway, in_force(gateway, chosen, self.way) as stage:
                 messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in self.sent])
                 counted = None if stage is None else [count.packets for count in stage.counters().rules]
             try:
-                differences = compare(self.sent, replayed, story(messages, frames), frozenset(excused))
+                seen = story(messages, frames)
+                differences = list(credit(self.sent, replayed, seen, take_resets(seen))) if bridged else []
+                differences += compare(self.sent, replayed, seen, frozenset(excused))
                 differences += [] if counted is None else compare_counts(chosen, replayed.stateless_hits, counted)
                 break
             except OutOfOrderError:
@@ -72,5 +78,7 @@ def random_trial(seed: int, packets: int) -> tuple[Trial, Counter[str]]:
     """The trial of a seed, and what the renderer refused of its policy."""
     rng = Random(seed)
     way = WAYS[seed % len(WAYS)]
-    text, refused = expressible(policy(rng), way)
-    return Trial(text, traffic(rng, packets), way), refused
+    mode = Mode.BRIDGE if seed % BRIDGES == 0 else Mode.GATEWAY
+    text, refused = expressible(policy(rng, mode), way)
+    sent = traffic(rng, packets)
+    return Trial(text, sent if mode is Mode.GATEWAY else of_a_bridge(sent), way, mode), refused
