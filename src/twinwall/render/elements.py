@@ -78,6 +78,11 @@ def listed(elements: Sequence[str]) -> str:
     return "\t\telements = {\n" + "".join(f"\t\t\t{each},\n" for each in elements) + "\t\t}\n"
 
 
+def sized(count: int) -> str:
+    """The size of a set of single values: a table that need not grow is found in faster."""
+    return f"\t\tsize {count}\n" if count else ""
+
+
 def map_text(name: str, units: Sequence[Unit], fields: Sequence[int], family: int, data: str, values: Iterable[str]) -> str:
     """The declaration of the map of units that do not overlap; `fields` are those of its key.
 
@@ -86,7 +91,7 @@ def map_text(name: str, units: Sequence[Unit], fields: Sequence[int], family: in
     exact = all(unit.box[field][0] == unit.box[field][1] for unit in units for field in fields)
     kinds = [ADDRESS_TYPES[family] if field in (SOURCE, DESTINATION) else "inet_service" for field in fields]
     head = f"\tmap {name} {{\n\t\ttype {' . '.join(kinds)} : {data}\n"
-    flags = "" if exact else "\t\tflags interval\n"
+    flags = sized(len(units)) if exact else "\t\tflags interval\n"
     return f"{head}{flags}\t\tcounter\n{listed(_elements(units, values, fields, family))}\t}}\n"
 
 

@@ -15,7 +15,7 @@ from twinwall.render.bridge import bridge_table, render_bridge_hooks
 from twinwall.render.chains import Chains
 from twinwall.render.contexts import ESTABLISHED, render_learning, render_places
 from twinwall.render.defaults import Tails
-from twinwall.render.elements import listed
+from twinwall.render.elements import listed, sized
 from twinwall.render.fast import render_fast_set, render_flow_verdicts
 from twinwall.render.guards import unsupported_rule
 from twinwall.render.hits import Hits, Uses
@@ -161,4 +161,4 @@ def _flow_hits(policy: Policy, parts: Sequence[Part]) -> str:
     """Counts, for each rule whose number can stand on a connection, the packets that were decided by it."""
     numbers = sorted({word & RULE_NUMBER for word in _words(parts) if word & (FAST | SCOPE_FLOW)})
     elements = [f'{number:#010x} comment "sid {policy.stateful.rules[number - 1].sid}"' for number in numbers]
-    return f"\tset flow_hits {{\n\t\ttype mark\n\t\tcounter\n{listed(elements)}\t}}\n"
+    return f"\tset flow_hits {{\n\t\ttype mark\n{sized(len(elements))}\t\tcounter\n{listed(elements)}\t}}\n"
