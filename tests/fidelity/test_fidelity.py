@@ -24,6 +24,6 @@ def kernel() -> None:
 def test_random_policy_and_traffic(seed: int):
     trial, _ = random_trial(seed, PACKETS)
     outcome = trial.run()
-    assert outcome.packets >= PACKETS
+    assert outcome.packets > 0.9 * PACKETS
     story = "\n".join(f"{each}\n    {trial.sent[each.index].packet.hex()}" for each in outcome.differences)
     assert not outcome.differences, f"stateless stage {trial.way.name}\n{story}\n{trial.text}"

@@ -20,6 +20,8 @@ from twinwall.policy.model import Mode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.fidelity.replayed import Replayed
+    from twinwall.policy.model import Policy
     from twinwall.render.options import StatelessWay
 
 BRIDGES = 5  # one policy in so many is a bridge's
@@ -49,21 +51,14 @@ class Trial:
     mode: Mode = Mode.GATEWAY
 
     def run(self) -> Outcome:
-        """Run both, compare."""
+        """Run both, compare; again, if the kernel did not keep the order.  Raises `OutOfOrderError` if it never does."""
         chosen = read_policy(str(self.text))
         replayed = replay_trial(chosen, self.sent)
         excused = excuses(self.sent, replayed, self.way)
-        bridged = chosen.attach.mode is Mode.BRIDGE
         again = 0
         while True:
-            with Gateway(chosen.attach.mode) as gateway, in_force(gateway, chosen, self.way) as stage:
-                messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in self.sent])
-                counted = None if stage is None else [count.packets for count in stage.counters().rules]
             try:
-                seen = story(messages, frames)
-                differences = list(credit(self.sent, replayed, seen, take_resets(seen))) if bridged else []
-                differences += compare(self.sent, replayed, seen, frozenset(excused))
-                differences += [] if counted is None else compare_counts(chosen, replayed.stateless_hits, counted)
+                differences = self._against_kernel(chosen, replayed, frozenset(excused))
                 break
             except OutOfOrderError:
                 again += 1
@@ -72,6 +67,19 @@ class Trial:
         reasons = Counter(answer.reason for answer in replayed.answers)
         labels = Counter(answer.label for answer in replayed.answers)
         return Outcome(len(self.sent), differences, reasons, labels, Counter(excused.values()), again)
+
+    def _against_kernel(self, chosen: Policy, replayed: Replayed, excused: frozenset[int]) -> list[Difference]:
+        with Gateway(chosen.attach.mode) as gateway, in_force(gateway, chosen, self.way) as stage:
+            messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in self.sent])
+            counted = None if stage is None else [count.packets for count in stage.counters().rules]
+        seen = story(messages, frames)
+        found = []
+        if chosen.attach.mode is Mode.BRIDGE:
+            found += credit(self.sent, replayed, seen, take_resets(seen))
+        found += compare(self.sent, replayed, seen, excused)
+        if counted is not None:
+            found += compare_counts(chosen, replayed.stateless_hits, counted)
+        return found
 
 
 def random_trial(seed: int, packets: int) -> tuple[Trial, Counter[str]]:
