@@ -2,7 +2,8 @@
 
 ptrace(2) stops the process, and every process that it starts, before and after each system call; the stops are counted
 together, and at the chosen one the process that stands there gets SIGKILL.  Whoever it has started goes on by itself, as
-after a kill from outside.  The function begins to count by `mark` and ends it by returning.
+after a kill from outside; who begins a session of its own is let go.  The function begins to count by `mark` and ends it by
+returning.
 """
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ def _follow(child: int, kill_at: int) -> Run:
                 ended = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
             continue
         if pid != child:
+            if _lives_alone(pid):
+                others.discard(pid)
+                _ptrace(DETACH, pid, 0)
+                continue
             others.add(pid)
         number = os.WSTOPSIG(status)
         if number == STOPPED_AT_CALL:
@@ -81,6 +86,14 @@ def _follow(child: int, kill_at: int) -> Run:
         ours = number in (STOPPED_AT_CALL, signal.SIGTRAP, signal.SIGSTOP)
         _ptrace(SYSCALL, pid, 0 if ours else number)
     return Run(stops, ended, killed)
+
+
+def _lives_alone(pid: int) -> bool:
+    """Whether a process has left the session: a watchdog, which is to outlive the command."""
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
 
 
 def _name(pid: int) -> str:

@@ -43,7 +43,7 @@ def arm(state: State, pending: Pending) -> None:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", start_new_session=True,
     )  # fmt: skip
     end = time.monotonic() + START_PATIENCE
-    while not alive(state):
+    while not alive(state) and state.pending() is not None:  # its time may be over already
         ended = process.poll()
         if ended or time.monotonic() > end:
             cause = f"it ended with status {ended}" if ended else f"it does not watch after {START_PATIENCE:.0f} s"
