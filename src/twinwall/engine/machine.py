@@ -1,11 +1,13 @@
 """Who executes the pipeline: the processor, or CPython for explanations.  Both work on the same NumPy memory.
 
+Other functions of the packet path than the pipeline's are executed by a machine that is made for them.
+
 A place is what packet-path code takes for an address: a number for the processor, a checked `Pointer` for the interpreter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -36,16 +38,16 @@ class Machine(Protocol):
         """Where `array` lies; keep the array alive."""
 
     def call(self, name: str, *arguments: Place) -> int:
-        """Execute one of `FUNCTIONS`."""
+        """Execute one of the machine's functions."""
 
 
 class NativeMachine:
     """The processor.  `announce` is called before the one-time compilation."""
 
-    def __init__(self, announce: Callable[[], None] | None = None) -> None:
+    def __init__(self, announce: Callable[[], None] | None = None, functions: Mapping[str, PathFunction] = FUNCTIONS) -> None:
         from twinwall.targets import native  # noqa: PLC0415 - explaining does without a compiler
 
-        self._library = native.load(FUNCTIONS, announce)
+        self._library = native.load(functions, announce)
 
     def place(self, array: NDArray[Any]) -> Place:
         """The array's address."""
@@ -59,8 +61,9 @@ class NativeMachine:
 class InterpretedMachine:
     """CPython, with every access checked.  `notes` collects what the packet path tells a recorder."""
 
-    def __init__(self, notes: list[tuple[int, int]] | None = None) -> None:
+    def __init__(self, notes: list[tuple[int, int]] | None = None, functions: Mapping[str, PathFunction] = FUNCTIONS) -> None:
         self._notes = notes
+        self._functions = functions
 
     def place(self, array: NDArray[Any]) -> Place:
         """A checked pointer to the array's first byte."""
@@ -68,4 +71,4 @@ class InterpretedMachine:
 
     def call(self, name: str, *arguments: Place) -> int:
         """Interpret the function."""
-        return int(FUNCTIONS[name](*arguments) or 0)
+        return int(self._functions[name](*arguments) or 0)

@@ -8,25 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twinwall.conntrack.entry import ENTRY
 from twinwall.engine.batch import DecisionBatch, RuleBook
+from twinwall.engine.machine import InterpretedMachine, Machine
 from twinwall.events.alert import alert_records
 from twinwall.events.drop import drop_records
 from twinwall.events.known_flow import WITH_IDENTIFIER, flow_id
 from twinwall.events.packet import JsonObject
-from twinwall.path.decode import decode
-from twinwall.path.layout import ALERT, DECISION, FRAME, LINK_RAW, MARK_PORTS, NO_RULE, RECORD, RECORD_WORDS
-from twinwall.path.primitives import Pointer
+from twinwall.path.decode_all import decode_all
+from twinwall.path.layout import ALERT, DECISION, FRAME, LINK_RAW, MARK_PORTS, NO_RULE, RECORD
 from twinwall.path.reason import Direction, Reason, StageName, Verdict
 from twinwall.policy.diagnostic import Span
 from twinwall.policy.model import Action, Rule
 from twinwall.policy.sets import ANY_ADDRESS, ANY_PORT
 from twinwall.render.marks import ACTION_MASK, ACTION_SHIFT, RULE_NUMBER, RuleAction
 
+if TYPE_CHECKING:
+    from twinwall.targets.object_cache import PathFunction
+
 VERDICTS: dict[int, Verdict] = {RuleAction.DROP: Verdict.DROP, RuleAction.REJECT: Verdict.REJECT}
+DECODING: dict[str, PathFunction] = {"decode_all": decode_all}
+INTERPRETED = InterpretedMachine(functions=DECODING)
+FLOW_FIELDS = ["version", "proto", "src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "marks", "icmp_type", "icmp_id"]
 ACTIONS: dict[int, Action] = {RuleAction.PASS: Action.PASS, RuleAction.DROP: Action.DROP, RuleAction.REJECT: Action.REJECT}
 
 RuleOf = Callable[[int, int], Rule | None]  # number and generation → the rule
@@ -48,14 +56,14 @@ class Report:
         return (self.word & ACTION_MASK) >> ACTION_SHIFT
 
 
-def report_records(reports: Sequence[Report], rule_of: RuleOf) -> list[JsonObject]:
+def report_records(reports: Sequence[Report], rule_of: RuleOf, machine: Machine = INTERPRETED) -> list[JsonObject]:
     """The records of reported packets, in their order: an alert, and of a packet that its rule stops, a drop behind it.
 
-    A rule that is not known any more appears by its number.
+    A rule that is not known any more appears by its number.  `machine` executes `DECODING`.
     """
     if not reports:
         return []
-    batch = _batch(reports, [_rule(report, rule_of) for report in reports])
+    batch = _batch(reports, [_rule(report, rule_of) for report in reports], machine)
     drops = {record["pcap_cnt"]: record for record in drop_records(batch)}
     records: list[JsonObject] = []
     for report, alert in zip(reports, alert_records(batch), strict=True):
@@ -68,10 +76,12 @@ def report_records(reports: Sequence[Report], rule_of: RuleOf) -> list[JsonObjec
 
 def _told(record: JsonObject, report: Report) -> JsonObject:
     """The record without its place in a capture, with the interface where Suricata has it: behind the flow's identifier."""
-    front = {name: record[name] for name in ("timestamp", "flow_id") if name in record}
-    interface = {"in_iface": report.interface} if report.interface else {}
-    rest = {name: value for name, value in record.items() if name not in front and name != "pcap_cnt"}
-    return front | interface | rest
+    told: JsonObject = {name: record[name] for name in ("timestamp", "flow_id") if name in record}
+    if report.interface:
+        told["in_iface"] = report.interface
+    told |= record  # what stands there already keeps its place
+    del told["pcap_cnt"]
+    return told
 
 
 def _rule(report: Report, rule_of: RuleOf) -> Rule:
@@ -86,29 +96,36 @@ def _rule(report: Report, rule_of: RuleOf) -> Rule:
 UNKNOWN = Rule(Action.ALERT, None, ANY_ADDRESS, ANY_PORT, ANY_ADDRESS, ANY_PORT, sid=0, span=Span("", 1, 1), text="")
 
 
-def _batch(reports: Sequence[Report], rules: Sequence[Rule]) -> DecisionBatch:
+def _batch(reports: Sequence[Report], rules: Sequence[Rule], machine: Machine) -> DecisionBatch:
     """The reports as a batch in which each packet is decided by its rule."""
     count = len(reports)
-    buffer = np.frombuffer(b"".join(report.packet for report in reports) or b"\0", np.uint8)
-    frames, records = np.zeros(count, FRAME), np.zeros(count, RECORD)
+    buffer = np.frombuffer(b"".join([report.packet for report in reports]) or b"\0", np.uint8)
+    frames, records = _frames(reports), np.zeros(count, RECORD)
+    machine.call("decode_all", *map(machine.place, (frames, buffer, records)), count)
     decisions, alerts = np.zeros(count, DECISION), np.zeros(count, ALERT)
-    places = range(count)
-    offset = 0
-    for place, report in enumerate(reports):
-        size = len(report.packet)
-        frames[place] = (offset, report.timestamp, size, claimed_length(report.packet), LINK_RAW, 0, 0, 0)
-        records[place] = decoded(report.packet)
-        offset += size
+    actions = np.array([report.action for report in reports])
     decisions["packet"] = alerts["packet"] = np.arange(1, count + 1)
     decisions["timestamp"] = frames["timestamp"]
-    decisions["flow_id"] = [_flow_id_of(record) for record in records]
-    decisions["rule"] = [NO_RULE if report.action == RuleAction.ALERT else place for place, report in enumerate(reports)]
-    decisions["verdict"] = [VERDICTS.get(report.action, Verdict.PASS) for report in reports]
+    decisions["flow_id"] = list(map(_flow_id_of, *(records[name].tolist() for name in FLOW_FIELDS)))
+    decisions["rule"] = np.where(actions == RuleAction.ALERT, NO_RULE, np.arange(count))
+    decisions["verdict"] = [VERDICTS.get(action, Verdict.PASS) for action in actions.tolist()]
     decisions["stage"], decisions["reason"] = StageName.STATEFUL, Reason.RULE
     decisions["direction"] = Direction.NONE
-    alerts["rule"] = places
+    alerts["rule"] = np.arange(count)
     alerts["blocked"] = decisions["verdict"] != Verdict.PASS
     return DecisionBatch(decisions, records, frames, ((0, buffer),), alerts, np.zeros(0, ENTRY), RuleBook(stateful=rules))
+
+
+def _frames(reports: Sequence[Report]) -> NDArray[np.void]:
+    """Where each packet lies in all of them together."""
+    frames = np.zeros(len(reports), FRAME)
+    sizes = np.array([len(report.packet) for report in reports])
+    frames["offset"] = np.cumsum(sizes) - sizes
+    frames["timestamp"] = [report.timestamp for report in reports]
+    frames["captured_length"] = sizes
+    frames["wire_length"] = [claimed_length(report.packet) for report in reports]
+    frames["link"] = LINK_RAW
+    return frames
 
 
 def claimed_length(packet: bytes) -> int:
@@ -121,17 +138,15 @@ def claimed_length(packet: bytes) -> int:
 
 def decoded(packet: bytes) -> np.void:
     """The RECORD of an IP packet of which the end may be missing."""
-    words = np.zeros(RECORD_WORDS, np.uint64)
-    start = Pointer(np.frombuffer(packet or b"\0", np.uint8).data, 0)
-    record = Pointer(words.view(np.uint8).data, 0)
-    decode(start, start + len(packet), LINK_RAW, claimed_length(packet), record)
-    row: np.void = words.view(RECORD)[0]
+    frames, records = _frames([Report(packet, 0, 0)]), np.zeros(1, RECORD)
+    buffer = np.frombuffer(packet or b"\0", np.uint8)
+    INTERPRETED.call("decode_all", *map(INTERPRETED.place, (frames, buffer, records)), 1)
+    row: np.void = records[0]
     return row
 
 
-def _flow_id_of(record: np.void) -> int:
-    names = ("version", "proto", "src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "marks", "icmp_type", "icmp_id")
-    version, proto, src_hi, src_lo, dst_hi, dst_lo, sport, dport, marks, kind, ident = (int(record[name]) for name in names)
+def _flow_id_of(*fields: int) -> int:
+    version, proto, src_hi, src_lo, dst_hi, dst_lo, sport, dport, marks, kind, ident = fields
     if not version:
         return 0
     if proto in WITH_IDENTIFIER:

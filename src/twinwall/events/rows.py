@@ -5,6 +5,7 @@ The fields bear the names of `DECISION`, `RECORD`, `ALERT` and `ENTRY`, whose co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -102,24 +103,29 @@ class FlowRow(NamedTuple):
     end_reason: int
 
 
-_DECIDED = list(PacketRow._fields[1 : PacketRow._fields.index("src_hi")])
-_DECODED = list(PacketRow._fields[PacketRow._fields.index("src_hi") :])
+_DECIDED = PacketRow._fields[1 : PacketRow._fields.index("src_hi")]
+_DECODED = PacketRow._fields[PacketRow._fields.index("src_hi") :]
 
 
 def packet_rows(batch: DecisionBatch, rows: NDArray[np.int64]) -> list[PacketRow]:
     """Those rows of the batch, in that order."""
-    decided = batch.decisions[rows][_DECIDED].tolist()
-    decoded = batch.records[rows][_DECODED].tolist()
-    return [PacketRow(row, *left, *right) for row, left, right in zip(rows.tolist(), decided, decoded, strict=True)]
+    return list(
+        map(PacketRow, rows.tolist(), *_columns(batch.decisions[rows], _DECIDED), *_columns(batch.records[rows], _DECODED))
+    )
 
 
 def alert_rows(batch: DecisionBatch) -> list[tuple[AlertRow, PacketRow]]:
     """The batch's alerts, each with its packet."""
-    alerts = [AlertRow(*fields) for fields in batch.alerts[list(AlertRow._fields)].tolist()]
+    alerts = list(map(AlertRow, *_columns(batch.alerts, AlertRow._fields)))
     packets = packet_rows(batch, np.searchsorted(batch.decisions["packet"], batch.alerts["packet"]))
     return list(zip(alerts, packets, strict=True))
 
 
 def flow_rows(batch: DecisionBatch) -> list[FlowRow]:
     """The connections that ended with the batch."""
-    return [FlowRow(*fields) for fields in batch.flows[list(FlowRow._fields)].tolist()]
+    return list(map(FlowRow, *_columns(batch.flows, FlowRow._fields)))
+
+
+def _columns(array: NDArray[np.void], names: Sequence[str]) -> list[list[int]]:
+    """One list a field: NumPy makes lists of numbers much faster than of rows."""
+    return [array[name].tolist() for name in names]
