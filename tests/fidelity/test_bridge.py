@@ -19,7 +19,7 @@ from twinwall.policy.model import Mode
 
 pytestmark = pytest.mark.kernel
 
-SEEDS = (3, 8, 11, 18, 20, 25)
+SEEDS = (11, 18)  # policies that reject a lot
 PACKETS = 500
 
 

@@ -90,6 +90,22 @@ def test_established_connections_after_a_change(change: Change, first: str):
     assert dict(zip(names, passed, strict=True)) == {name: name.split()[0] in change.lives.split() for name in names}
 
 
+@pytest.mark.parametrize("change", CHANGES[:3], ids=lambda change: change.name.replace(" ", "-"))
+@pytest.mark.parametrize("first", ["client", "server"])
+def test_connections_from_before_the_first_policy(change: Change, first: str):
+    """The tracker knew them, no policy of ours did: they are judged like those of another policy."""
+    reason = why_unavailable()
+    if reason:
+        pytest.skip(reason)
+    after = read_policy(POLICY.format(group=GROUP, rules=change.after, default=change.default))
+    names = [f"{kind} {side}" for kind in CONVERSATIONS for side in (first, "server" if first == "client" else "client")]
+    with Gateway() as gateway:
+        sent_through(gateway, numbered([packet for packets in CONVERSATIONS.values() for packet in packets], 1))
+        with in_force(gateway, after, StatelessWay.NFT):
+            passed = sent_through(gateway, numbered([SIDES[name] for name in names], 500))
+    assert dict(zip(names, passed, strict=True)) == {name: name.split()[0] in change.lives.split() for name in names}
+
+
 def numbered(packets: list[bytes], start: int) -> list[Sent]:
     return [Sent(link_of(each), number(fix_checksums(each), start + at), start + at) for at, each in enumerate(packets)]
 
