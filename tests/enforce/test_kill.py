@@ -15,7 +15,7 @@ from twinwall.enforce.desk import Desk
 
 pytestmark = pytest.mark.kernel
 EVERY = int(os.environ.get("TWINWALL_KILL_EVERY", "0"))
-SAMPLES = 8
+SAMPLES = 6
 
 
 @pytest.fixture
@@ -59,7 +59,6 @@ def test_killed_anywhere_the_gateway_enforces_the_old_policy_or_the_new_one(worl
         ended = tracer.run(traced(world, "apply", world.policies["b"], "--yes"), at)
         enforced = world.enforced()
         assert enforced in ("a", "b"), f"killed {ended.killed} at {at} of {ended.stops}: {enforced} pass"
-        world.twinwall("plan", world.policies[enforced], expect=None)
-        assert world.enforced() == enforced
         said = world.twinwall("plan", world.policies[enforced])
         assert "nothing would change" in said
+        assert world.enforced() == enforced
