@@ -7,9 +7,10 @@ import socket
 import pytest
 
 from tests.live.namespace import namespace
-from twinwall.enforce.log import EventLog, flow_row, interface_name
+from twinwall.enforce.log import EventLog, decoding_machine, flow_row, interface_name
 from twinwall.enforce.rulebook import FixedRules, RuleBook
 from twinwall.enforce.source import Kind, Source
+from twinwall.engine.machine import InterpretedMachine, NativeMachine
 from twinwall.live.connection import ConntrackEntry, FiveTuple, Status
 from twinwall.live.conntrack import ConnectionTable
 from twinwall.live.netlink import NetlinkError
@@ -156,3 +157,12 @@ def test_a_connection_becomes_a_row_of_its_translated_ends():
 def test_an_interface_that_has_gone_is_its_number():
     assert interface_name(0) == ""
     assert interface_name(1 << 30) == str(1 << 30)
+
+
+def test_the_decoder_is_compiled_when_there_is_time_for_it_and_used_from_then_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("TWINWALL_CACHE", str(tmp_path))
+    said = []
+    assert isinstance(decoding_machine(), InterpretedMachine)
+    assert isinstance(decoding_machine(lambda: said.append("compiling")), NativeMachine)
+    assert said == ["compiling"]
+    assert isinstance(decoding_machine(), NativeMachine)

@@ -6,8 +6,9 @@ from tests.events.frames import between, icmp, tcp, udp
 from tests.events.test_known_flow import row
 from twinwall.enforce.rulebook import RuleBook
 from twinwall.enforce.source import Kind, Source
+from twinwall.engine.machine import NativeMachine
 from twinwall.events.known_flow import known_flow_id
-from twinwall.events.reported import Report, claimed_length, report_records
+from twinwall.events.reported import DECODING, Report, claimed_length, report_records
 from twinwall.path.layout import ICMP, TCP, UDP
 from twinwall.render.marks import ACTION_SHIFT, REPORTS, SCOPE_FLOW, RuleAction
 
@@ -122,3 +123,9 @@ def test_a_packet_is_as_long_as_it_says():
     assert claimed_length(WEB[:30]) == 40
     assert claimed_length(b"\x60\0\0\0\0\x10" + bytes(34)) == 56
     assert claimed_length(WEB + b"padding") == 47
+
+
+def test_the_processor_decodes_what_the_interpreter_does():
+    packets = [WEB, packet(UDP, udp(53, 53, b"?")), packet(ICMP, icmp(8, 0, 9, 1)), WEB[:23], WEB[:7], b"", b"\xff" * 60]
+    reports = [Report(each, word(RuleAction.REJECT, 1 + at % 4), WHEN + at, "lan0") for at, each in enumerate(packets)]
+    assert report_records(reports, rule_of, NativeMachine(functions=DECODING)) == records(*reports)

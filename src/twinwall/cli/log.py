@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from twinwall.cli.exit_codes import complain
 from twinwall.cli.interrupt import Interrupts
 from twinwall.cli.rules_options import open_rules, rules_options
 
@@ -22,17 +23,22 @@ def command(policy: str | None, state: str | None, follow: bool, count: int | No
     The records are those of `replay --eve`: `alert` and `drop` for packets that rules report, `flow` for connections.  An
     `engine` record says what was lost because the kernel was faster than the reader.
     """
-    from twinwall.enforce.log import EventLog  # noqa: PLC0415 - `--help` needs none of it
+    from twinwall.enforce.log import EventLog, decoding_machine  # noqa: PLC0415 - `--help` needs none of it
     from twinwall.events.eve import json_lines  # noqa: PLC0415
 
     left = count if follow or count is not None else 10
-    with Interrupts() as interrupts, EventLog(open_rules(policy, state), beginnings=beginnings) as log:
+    machine = decoding_machine(_announce if follow else None)
+    with Interrupts() as interrupts, EventLog(open_rules(policy, state), beginnings=beginnings, machine=machine) as log:
         while not interrupts.asked and left != 0:
             records = log.records()[:left]
             sys.stdout.buffer.write(json_lines(records))
             sys.stdout.flush()
             _refuse_a_closed_pipe()
             left = None if left is None else left - len(records)
+
+
+def _announce() -> None:
+    complain("compiling the decoder of the log; this happens once on each machine")
 
 
 def _refuse_a_closed_pipe() -> None:

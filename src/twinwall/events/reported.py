@@ -7,8 +7,8 @@ They are the records of a replay, made by the same code, less what the kernel do
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,7 @@ ACTIONS: dict[int, Action] = {RuleAction.PASS: Action.PASS, RuleAction.DROP: Act
 RuleOf = Callable[[int, int], Rule | None]  # number and generation → the rule
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """A packet that a rule reports.  `packet` begins with its IP header; `word` is its mark: number and action of the rule."""
 
     packet: bytes

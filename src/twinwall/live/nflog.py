@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import NamedTuple, Self
 
-from twinwall.live.netlink import NETLINK_NETFILTER, Message, NetlinkError, NetlinkSocket, attribute, attributes, claimed
+from twinwall.live.netlink import NETLINK_NETFILTER, NetlinkError, NetlinkSocket, attribute, attributes, claimed
 
 SUBSYSTEM = 4 << 8
 PACKET, CONFIG = SUBSYSTEM | 0, SUBSYSTEM | 1
@@ -28,10 +28,10 @@ RECEIVE_BUFFER = 8 << 20
 GROUP_BUFFER = 1 << 14  # bytes that the kernel sets aside for each datagram of gathered packets; a larger packet gets its own
 GATHER = 10  # hundredths of a second after which it sends what it has gathered
 GATHER_PACKETS = 64
+AT_ONCE = 32  # datagrams that are handed on together: memory stays small, and so does the garbage collector's work
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedPacket:
+class LoggedPacket(NamedTuple):
     """One packet that a rule reported.  `packet` begins with its IP header; `captured` bytes of it at most were asked for."""
 
     packet: bytes
@@ -83,17 +83,17 @@ class LogGroup:
 
     def receive(self, timeout: float | None = 0.0) -> Logged:
         """Wait for packets (None: for ever) and return those that came.  Raises `NetlinkError`."""
-        messages = self._socket.receive(timeout).messages
+        messages = self._socket.receive(timeout, AT_ONCE).messages
         packets: list[LoggedPacket] = []
         lost = 0
         for message in messages:
             if message.kind == PACKET:
-                lost += self._gap(message)
-                packets.append(decode_packet(message))
+                found = attributes(message.payload, 4)
+                lost += self._gap(found.get(NUMBER))
+                packets.append(decode_packet(message.payload[0], found))
         return Logged(packets, lost)
 
-    def _gap(self, message: Message) -> int:
-        number = attributes(message.payload, 4).get(NUMBER)
+    def _gap(self, number: bytes | None) -> int:
         if number is None:
             return 0
         current = int.from_bytes(number)
@@ -112,9 +112,8 @@ class LogGroup:
         self.close()
 
 
-def decode_packet(message: Message) -> LoggedPacket:
-    """The packet of an NFLOG message."""
-    found = attributes(message.payload, 4)
+def decode_packet(family: int, found: Mapping[int, bytes]) -> LoggedPacket:
+    """The packet of an NFLOG message with these attributes."""
     ethertype, hook = struct.unpack_from("!HB", found.get(HEAD, bytes(4)))
     when = found.get(TIMESTAMP)
     seconds, micros = struct.unpack("!QQ", when) if when is not None and len(when) == 16 else (0, 0)
@@ -123,7 +122,7 @@ def decode_packet(message: Message) -> LoggedPacket:
         int.from_bytes(found.get(MARK, b"")),
         found.get(PREFIX, b"").rstrip(b"\0").decode(errors="replace"),
         hook,
-        message.payload[0],
+        family,
         ethertype,
         seconds * 1_000_000_000 + micros * 1_000,
         *(int.from_bytes(found.get(kind, b"")) for kind in (IN, OUT, PHYSICAL_IN, PHYSICAL_OUT)),
