@@ -37,6 +37,7 @@ WantedBy=sysinit.target
 GUARD = """[Unit]
 Description=twinwall: look after what is in force
 After=twinwall.service
+StartLimitIntervalSec=0
 
 [Service]
 Environment=HOME={home}
@@ -49,7 +50,25 @@ OOMScoreAdjust=-500
 WantedBy=multi-user.target
 """
 
-UNITS = {"twinwall.service": BOOT, "twinwall-guard.service": GUARD}
+# Ready before the network is: until it is, what `inspect` rules match is dropped (on_inspection_failure).
+INSPECT = """[Unit]
+Description=twinwall: decide what rules with `inspect` hand over
+After=twinwall.service
+Before=network.target
+StartLimitIntervalSec=0
+
+[Service]
+Environment=HOME={home}
+ExecStart={program} inspect --state {state}
+Restart=always
+RestartSec=1
+OOMScoreAdjust=-500
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+UNITS = {"twinwall.service": BOOT, "twinwall-guard.service": GUARD, "twinwall-inspect.service": INSPECT}
 
 
 @click.command()
@@ -59,7 +78,8 @@ def command(install: bool, state: str | None) -> int:
     """Print the systemd units for this installation, or write them.
 
     twinwall.service puts the confirmed policy in force before the network is up, twinwall-guard.service runs `twinwall guard`.
-    After --install: `systemctl daemon-reload` and `systemctl enable --now twinwall twinwall-guard`.
+    After --install: `systemctl daemon-reload` and `systemctl enable --now twinwall twinwall-guard`; with rules that say
+    `inspect`, twinwall-inspect too, which runs `twinwall inspect`.
     """
     from twinwall.enforce.disk import write_whole  # noqa: PLC0415 - `--help` needs none of it
     from twinwall.enforce.state import State  # noqa: PLC0415
