@@ -31,6 +31,9 @@ MIRROR = "forward tcp any 443 -> 10.0.0.0/8 any (sid:2;)"
         (["pass ip any any -> any any (sid:1;)"], []),
         (["drop tcp 10.0.0.0/8 any -> any 443 (sid:1;)"], []),
         (["pass tcp any any <> any any (flags:S; sid:1;)"], [Code.FLAGS_ONE_WAY]),
+        ([ONE_WAY, "pass tcp any [80,443] -> 10.0.0.0/8 1024: (flags:A+; sid:2;)"], []),
+        ([ONE_WAY, MIRROR.replace("443", "80")], [Code.ASYMMETRIC, Code.ASYMMETRIC]),
+        ([ONE_WAY, MIRROR.replace("tcp", "udp")], [Code.ASYMMETRIC, Code.ASYMMETRIC]),
     ],
 )
 def test_stateless(rules, expected):

@@ -9,6 +9,7 @@ from twinwall.policy.diagnostic import Diagnostic, Severity
 from twinwall.policy.model import Action, Condition, Order, PacketField, Policy, Rule, RuleType
 from twinwall.rules.keywords.ip import FRAG_BITS
 
+MOST_COMPARED = 1_000  # rules that are compared each with each
 Mirrorable = tuple[frozenset[int] | None, object, object, object, object]
 
 
@@ -28,16 +29,33 @@ def _warning(rule: Rule, code: Code, message: str, hint: str) -> Diagnostic:
 
 def _stateless(rules: tuple[Rule, ...]) -> Iterator[Diagnostic]:
     """One-way pass and forward rules: the stateful stage sees half of their connections, or none of the replies get by."""
-    present = {_shape(rule) for rule in rules if rule.action is not Action.DROP}
-    for rule in rules:
-        if rule.action is Action.DROP or rule.synthetic:
+    passing = [rule for rule in rules if rule.action is not Action.DROP]
+    present = {_shape(rule) for rule in passing}
+    for rule in passing:
+        if rule.synthetic or _is_answered(rule, passing, present):
             continue
         if any(condition.field is PacketField.TCP_FLAGS for condition in rule.conditions):
             message = f"stateless rule {rule.sid} lets packets by for their TCP flags; the other side's packets have others"
             yield _warning(rule, Code.FLAGS_ONE_WAY, message, "use flags in drop rules, or let the stateful stage decide")
-        elif not rule.bidirectional and _mirror(rule) not in present:
+        elif not rule.bidirectional:
             message = f"stateless rule {rule.sid} covers one direction only; nothing covers the packets that come back"
             yield _warning(rule, Code.ASYMMETRIC, message, "write `<>`, or add the rule for the other direction")
+
+
+def _is_answered(rule: Rule, passing: list[Rule], present: set[Mirrorable]) -> bool:
+    """Whether another rule passes packets that go back; in long lists only one that is the rule's exact mirror counts."""
+    if not rule.conditions and (rule.bidirectional or _mirror(rule) in present):
+        return True
+    return len(passing) <= MOST_COMPARED and any(_answers(other, rule) for other in passing if other is not rule)
+
+
+def _answers(other: Rule, rule: Rule) -> bool:
+    """Whether `other` accepts some packets with the addresses and ports of `rule` the other way round."""
+    if rule.protocols is not None and other.protocols is not None and not rule.protocols & other.protocols:
+        return False
+    ports = (other.source_ports & rule.destination_ports, other.destination_ports & rule.source_ports)
+    addresses = (other.source & rule.destination, other.destination & rule.source)
+    return all(each.ranges for each in ports) and not any(each.is_empty for each in addresses)
 
 
 def _shape(rule: Rule) -> Mirrorable:
