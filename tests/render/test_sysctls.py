@@ -45,6 +45,19 @@ def test_a_bridge_shows_its_packets_to_the_ip_layer():
     assert not any("bridge" in name for name in rendered())
 
 
+def test_a_host_lets_the_kernel_mark_its_answers():
+    policy = Policy(attach=Attach(Mode.HOST, (), ("wan0",)))
+    assert {each.name: each.value for each in render_sysctls(policy)}["net.ipv4.fwmark_reflect"] == "1"
+    assert "net.ipv4.fwmark_reflect" not in rendered()
+
+
+def test_a_kernel_without_ipv6_is_asked_for_nothing_of_it():
+    settings = render_sysctls(Policy(attach=Attach(Mode.HOST, (), ("wan0",))))
+    of_ipv6 = {each.name for each in settings if not each.required} & {each.name for each in settings if "6" in each.name}
+    assert of_ipv6 == {each.name for each in settings if "6" in each.name}
+    assert len(of_ipv6) == 3
+
+
 @pytest.mark.parametrize(
     ("tracking", "what"),
     [

@@ -19,6 +19,9 @@ PROTOCOLS = ("tcp", "sctp")  # nf_conntrack_tcp_timeout_syn_sent
 STREAMS = ("udp_stream", "gre_stream")  # nf_conntrack_udp_timeout_stream
 ELSEWHERE = {Timeout.FRAGMENT_V4: "net.ipv4.ipfrag_time", Timeout.FRAGMENT_V6: f"{CONNTRACK}frag6_timeout"}
 
+# A kernel that has been built without IPv6 has neither these timeouts nor anything that they are about.
+OF_IPV6 = (Timeout.ICMPV6, Timeout.FRAGMENT_V6)
+
 # Timeouts that Linux has, but no setting for.
 FIXED = {Timeout.TCP_SYN_SENT2: "it is always 120 s"}
 
@@ -56,7 +59,8 @@ def _tracker(tracking: Tracking) -> Iterator[Setting]:
 def _timeouts(tracking: Tracking) -> Iterator[Setting]:
     for timeout in Timeout:
         if timeout not in FIXED and timeout not in FOLLOWED:
-            yield Setting(sysctl_of(timeout), str(int(tracking.seconds(timeout))), f"timeouts.{timeout.value[0]}")
+            seconds, why = str(int(tracking.seconds(timeout))), f"timeouts.{timeout.value[0]}"
+            yield Setting(sysctl_of(timeout), seconds, why, required=timeout not in OF_IPV6)
 
 
 def _records() -> Iterator[Setting]:
