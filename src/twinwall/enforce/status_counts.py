@@ -23,10 +23,14 @@ NO_REASON = {  # counters that name no `Reason`: what only the kernel can meet
     "not_ready": "it came in the instant in which the kernel filled the new ruleset's sets",
     "unstamped": "the driver left no room to note what the stateless stage said",
     "unattached": "it came in by an interface that no stage of the policy has seen",
+    "unjudged": "it came to the bridge's end without having been judged",
     "behind_ah": "behind an IPv6 authentication header nftables sees no ports",
     "stale_error": "an ICMP error about a connection that this policy has not judged yet",
     "inspection": "the inspector decided",
     "inspection_failed": "nobody inspected the packet, and on_inspection_failure decided",
+    "answer": "it answers a packet that was rejected",
+    "not_attached": "it leaves by an interface on which the policy is not enforced",
+    "elsewhere": "a table that is not twinwall's dropped it",
 }
 BEFORE_RULES = ("no_stamp", "stateless", "unstamped")  # of these, the stateless stage's
 

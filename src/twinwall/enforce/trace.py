@@ -17,7 +17,8 @@ from typing import Self
 
 from twinwall.enforce.log import interface_name
 from twinwall.enforce.trace_filter import PacketFilter
-from twinwall.enforce.trace_story import ARMS, KernelStory, Knowledge, Narrator
+from twinwall.enforce.trace_stages import ARMS, Knowledge
+from twinwall.enforce.trace_story import KernelStory, narrate
 from twinwall.live.links import links
 from twinwall.live.netdev_hook import hooked_devices
 from twinwall.live.nft import TABLES
@@ -31,19 +32,27 @@ MOST_PACKETS = 4096  # that are under way at once; beyond, the oldest is told as
 
 def arming(wanted: PacketFilter, name: str, devices: tuple[str, ...]) -> str:
     """The script of the temporary tables.  `devices`: interfaces on which packets are to be marked as they come in."""
-    marks = "\n".join(f"\t\t{line} meta nftrace set 1" for line in wanted.lines())
-    arm = f"\tchain arm {{\n{marks}\n\t}}\n"
+    arm = _chain("arm", *(f"{line} meta nftrace set 1" for line in wanted.lines()))
     quoted = ", ".join(f'"{device}"' for device in devices)
-    seen = f"\t\tiifname {{ {quoted} }} return\n" if devices else ""
-    chains = "".join(
-        f"\tchain {hook} {{\n\t\ttype filter hook {hook} priority {EARLIEST}; policy accept;\n{skip}\t\tjump arm\n\t}}\n"
-        for hook, skip in (("prerouting", seen), ("output", ""))
-    )
-    script = f"table inet {name} {{\n\tflags owner;\n{arm}{chains}}}\n"
+    seen = (f"iifname {{ {quoted} }} return",) if devices else ()
+    inet = (arm, _chain("prerouting", _head("prerouting"), *seen, "jump arm"), _chain("output", _head("output"), "jump arm"))
+    script = _table("inet", name, *inet)
     if devices:
-        head = f"type filter hook ingress devices = {{ {quoted} }} priority {EARLIEST}; policy accept;"
-        script += f"table netdev {name} {{\n\tflags owner;\n{arm}\tchain ingress {{\n\t\t{head}\n\t\tjump arm\n\t}}\n}}\n"
+        head = _head(f"ingress devices = {{ {quoted} }}")
+        script += _table("netdev", name, arm, _chain("ingress", head, "meta protocol != { ip, ip6 } return", "jump arm"))
     return script
+
+
+def _table(family: str, name: str, *chains: str) -> str:
+    return f"table {family} {name} {{\n\tflags owner;\n{''.join(chains)}}}\n"
+
+
+def _chain(name: str, *lines: str) -> str:
+    return f"\tchain {name} {{\n" + "".join(f"\t\t{line}\n" for line in lines) + "\t}\n"
+
+
+def _head(hook: str) -> str:
+    return f"type filter hook {hook} priority {EARLIEST}; policy accept;"
 
 
 def hooked() -> tuple[str, ...]:
@@ -90,13 +99,13 @@ class Tracer:
         now = self._clock()
         calm = [ident for ident, packet in self._underway.items() if now - packet.last >= CALM]
         finished += [self._underway.pop(ident) for ident in calm]
-        return [Narrator(self._knowledge, interface_name).tell(packet.steps) for packet in finished]
+        return [narrate(packet.steps, self._knowledge, interface_name) for packet in finished]
 
     def rest(self) -> list[KernelStory]:
         """What is still under way, as far as it came."""
         self.stories()
         finished, self._underway = list(self._underway.values()), {}
-        return [Narrator(self._knowledge, interface_name).tell(packet.steps) for packet in finished]
+        return [narrate(packet.steps, self._knowledge, interface_name) for packet in finished]
 
     def _add(self, step: Step) -> Iterator[_Underway]:
         """Sort a step to its packet; yields packets that are over because of it."""

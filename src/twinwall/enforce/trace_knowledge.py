@@ -98,6 +98,11 @@ class KernelKnowledge:
         ends = packet.ends()
         return self._connections.find(ends) if ends is not None else None
 
+    def attached(self, interface: int) -> bool:
+        """Whether the policy in force names an interface."""
+        attach = self.rules.book.attach
+        return attach is not None and interface_name(interface) in attach.interfaces
+
     def _forget_programs(self) -> None:
         for rehearsal in self._rehearsals.values():
             if rehearsal is not None:
