@@ -105,7 +105,7 @@ def policy(rng: Random, mode: Mode = Mode.GATEWAY) -> PolicyText:
     stateful += f"  midstream: {rng.choice(['drop', 'continue', 'continue', 'reject'])}\n"
     stateful += f"  invalid: {rng.choice(['drop', 'drop', 'continue'])}\n"
     stateless_count = rng.choice([0, 0, 2, 6, 15])
-    count = rng.choice([0, 1, 3, 8, 8, 20, 20, 60])
+    count = rng.choice([0, 1, 3, 8, 8, 20, 20, 60, 200])
     return PolicyText(
         settings,
         f"  default: {rng.choice(['forward', 'forward', 'forward', 'forward', 'pass', 'drop'])}\n"

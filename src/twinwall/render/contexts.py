@@ -13,6 +13,7 @@ from twinwall.path.layout import TCP
 from twinwall.render.chains import Chains
 from twinwall.render.marks import (
     CT_ESTABLISHED,
+    CT_GENERATION,
     CT_GENERATION_SHIFT,
     CT_HALF_OPEN,
     CT_SEEN_ORIGINAL,
@@ -79,11 +80,12 @@ def render_learning(chains: Chains, generation: int) -> None:
 
     Both stand behind the choice of the packet's place: what is learned is about the packets to come.
     """
+    established = f"ct mark set ct mark | {CT_ESTABLISHED:#010x}"
+    picked_up = f"ct state new ct mark & {CT_GENERATION:#010x} == 0x0 tcp flags & (syn | rst) == 0x0 {established}"
     for side in (0, 1):
         bits = generation << CT_GENERATION_SHIFT | SEEN[side]
         lines = [f"ct mark set ct mark | {bits:#010x}", f"meta l4proto {TCP} goto learn_tcp"]
-        chains.add(f"learn_{SIDES[side]}", lines)
-    established = f"ct mark set ct mark | {CT_ESTABLISHED:#010x}"
+        chains.add(f"learn_{SIDES[side]}", lines if side else [picked_up, *lines])
     chains.add(
         "learn_tcp",
         [
@@ -91,6 +93,5 @@ def render_learning(chains: Chains, generation: int) -> None:
             f"ct status assured {established} return",
             f"{HANDSHAKE_FLAGS} == syn | ack ct mark set ct mark | {CT_HALF_OPEN:#010x} return",
             f"ct mark & {CT_HALF_OPEN:#010x} != 0x0 tcp flags & (fin | rst) != 0x0 {established}",
-            f"ct state new tcp flags & (syn | rst) == 0x0 {established}",
         ],
     )
