@@ -30,7 +30,7 @@ stateful:
   order: strict
   default: [drop_strict]
   rules: |
-    pass icmpv6 any any -> any any (msg:"IPv6 neighbours"; itype:132<>138; ttl:255; sid:1;)
+    pass icmpv6 any any -> any any (msg:"IPv6 neighbours"; itype:132<>137; ttl:255; sid:1;)
     pass tcp any any -> any {PASSED} (sid:2;)
     reject tcp any any -> any {REFUSED} (sid:3;)
     reject udp any any -> any {REFUSED} (sid:4;)
