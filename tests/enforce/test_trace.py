@@ -1,0 +1,223 @@
+"""Traced packets against the real kernel: the same words as `explain`'s, in both forms of the stateless stage."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from tests.enforce.test_inspection import until
+from tests.enforce.watched import ALONE, ELSE, HERE, OPEN, PASSED, POLICY, SHUT, THERE, sender, watched
+from tests.live.kernel import ebpf_or_skip
+from twinwall.enforce.rulebook import RulesInForce
+from twinwall.enforce.state import State
+from twinwall.enforce.trace import Tracer
+from twinwall.enforce.trace_filter import parse_packet_filter
+from twinwall.enforce.trace_knowledge import KernelKnowledge
+from twinwall.enforce.trace_xdp import XdpDrops, ask
+from twinwall.engine.spoken_parser import parse_packet
+from twinwall.live.error import EnforcementError
+from twinwall.live.xdp import XdpStage
+
+pytestmark = pytest.mark.kernel
+
+TCP_POLICY = """
+twinwall: 1
+stateful:
+  order: strict
+  default: [drop_established]
+  rules: |
+    alert tcp any any -> any 80 (msg:"seen"; flow:to_server; sid:99;)
+    pass tcp any any <> any 80 (msg:"web"; sid:100;)
+    reject tcp any any -> any 81 (msg:"no"; sid:101;)
+attach: {mode: host, outside: [fw0]}
+"""
+
+
+@pytest.fixture(params=["xdp", "nft"])
+def way(request):
+    if request.param == "xdp":
+        ebpf_or_skip()
+    return request.param
+
+
+@contextlib.contextmanager
+def tracing(words=""):
+    with KernelKnowledge(RulesInForce(State())) as knowledge, Tracer(parse_packet_filter(words), knowledge) as tracer:
+        yield tracer
+
+
+def stories(tracer, count):
+    found = []
+
+    def enough():
+        found.extend(tracer.stories(0.05))
+        return len(found) >= count
+
+    until(enough)
+    assert not tracer.lost
+    return found
+
+
+def texts(story, section=None):
+    return [line.text for line in story.lines if section in (None, line.section)]
+
+
+def tables():
+    return subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+
+
+def test_rules_of_both_stages_are_named(tmp_path, monkeypatch, way):
+    with watched(tmp_path, monkeypatch, "--stateless", way) as there, tracing("udp") as tracer, sender(there) as send:
+        told = {}
+        for port in (OPEN, SHUT, PASSED, ELSE):
+            send(port)
+            (told[port],) = stories(tracer, 1)
+    assert (told[OPEN].verdict, told[OPEN].reason, told[OPEN].rule.sid) == ("pass", "rule_flow", 100)
+    assert texts(told[OPEN], "stateful") == [
+        "the rules are asked about a packet to the server",
+        'rule 100 "open" matches',
+        'the verdict of rule 100 "open" holds for the whole flow',
+        'rule 100 "open" decides the packet',
+    ]
+    assert texts(told[OPEN], "stateless")[0] == "no rule matches; the default action is forward"
+    assert (told[SHUT].verdict, told[SHUT].rule.sid) == ("drop", 101)
+    assert "it is reported to the log" in texts(told[SHUT])
+    assert (told[PASSED].verdict, told[PASSED].reason, told[PASSED].rule.sid) == ("pass", "stateless_rule", 11)
+    assert texts(told[PASSED], "stateless")[0] == 'rule 11 "untracked" is the first that matches'
+    assert (told[ELSE].verdict, told[ELSE].reason) == ("drop", "default_drop_strict")
+
+
+def test_the_trackers_label_is_told(tmp_path, monkeypatch):
+    with watched(tmp_path, monkeypatch, "--stateless", "nft") as there, tracing("udp") as tracer, sender(there) as send:
+        send(OPEN)
+        (story,) = stories(tracer, 1)
+    if not texts(story, "tracker"):
+        pytest.skip("before Linux 6.14 a trace does not say what the tracker knows")
+    assert texts(story, "tracker") == ["the label is NEW, original direction"]
+
+
+def test_a_packet_of_a_decided_flow_names_the_rule_that_decided(tmp_path, monkeypatch):
+    with watched(tmp_path, monkeypatch, "--stateless", "nft") as there, tracing("udp") as tracer, sender(there) as send:
+        send(OPEN)
+        send(OPEN)
+        story = stories(tracer, 2)[1]
+    assert (story.reason, story.rule.sid) == ("flow_pass", 100)
+    assert "the flow was decided before: pass" in texts(story)
+
+
+def test_what_the_netdev_table_drops_is_traced(tmp_path, monkeypatch):
+    with watched(tmp_path, monkeypatch, "--stateless", "nft") as there, tracing("udp") as tracer, sender(there) as send:
+        send(ALONE)
+        (story,) = stories(tracer, 1)
+    assert (story.verdict, story.reason, story.rule.sid) == ("drop", "stateless_rule", 10)
+
+
+def test_a_conversation_with_an_alert_a_pass_and_a_reject(tmp_path, monkeypatch):
+    with (
+        watched(tmp_path, monkeypatch, "--stateless", "nft", policy=TCP_POLICY) as there,
+        tracing("tcp") as tracer,
+        socket.create_server((HERE, 80)),
+    ):
+        with there.entered():
+            client, other = socket.socket(), socket.socket()
+        with client, other:
+            client.connect((HERE, 80))
+            opening, answer, _ = stories(tracer, 3)[:3]
+            with pytest.raises(ConnectionRefusedError):
+                other.connect((HERE, 81))
+            refused, reset = stories(tracer, 2)
+    assert [each.rule.sid for each in opening.lines if each.text.endswith("matches")] == [99, 100]
+    assert (opening.verdict, opening.rule.sid) == ("pass", 100)
+    assert (answer.title.split()[-1], answer.reason) == ("S.", "flow_pass")
+    assert (refused.verdict, refused.rule.sid) == ("reject", 101)
+    assert texts(refused, "sends") == ["a TCP reset to the packet's sender"]
+    assert (reset.verdict, reset.reason) == ("pass", "answer")
+
+
+def test_another_table_that_drops_is_named(tmp_path, monkeypatch):
+    theirs = (
+        f"table inet theirs {{ chain in {{ type filter hook input priority 10; policy accept; udp dport {OPEN} drop; }}; }}"
+    )
+    with watched(tmp_path, monkeypatch, "--stateless", "nft") as there:
+        subprocess.run(["nft", theirs], check=True)
+        with tracing("udp") as tracer, sender(there) as send:
+            send(OPEN)
+            (story,) = stories(tracer, 1)
+    assert (story.verdict, story.reason) == ("drop", "elsewhere")
+    assert any("table inet theirs, chain in" in text for text in texts(story, "elsewhere"))
+
+
+def test_only_what_was_asked_for_is_traced(tmp_path, monkeypatch):
+    with watched(tmp_path, monkeypatch, "--stateless", "nft") as there, sender(there) as send:
+        with tracing(f"udp {THERE} > :{SHUT}") as tracer:
+            send(OPEN)
+            send(SHUT)
+            (story,) = stories(tracer, 1)
+        assert story.title.endswith(f":{SHUT}")
+        assert "trace" not in tables()
+
+
+def test_a_killed_trace_leaves_nothing(tmp_path, monkeypatch):
+    with watched(tmp_path, monkeypatch, "--stateless", "nft"):
+        child = os.fork()
+        if child == 0:
+            with tracing():
+                signal.pause()
+        try:
+            until(lambda: f"twinwall_trace_{child}" in tables())
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        until(lambda: "trace" not in tables())
+
+
+def counters():
+    with XdpStage.of("fw0") as stage:
+        return stage.counters()
+
+
+def test_the_running_program_is_asked_without_moving_a_counter(tmp_path, monkeypatch):
+    ebpf_or_skip()
+    with watched(tmp_path, monkeypatch, "--stateless", "xdp"), KernelKnowledge(RulesInForce(State())) as knowledge:
+        before = counters().rules
+        dropped = ask(knowledge, parse_packet(f"udp {THERE}:5 > {HERE}:{ALONE}"))
+        passed = ask(knowledge, parse_packet(f"udp {THERE}:5 > {HERE}:{PASSED}"))
+        other = ask(knowledge, parse_packet(f"udp {THERE}:5 > {HERE}:{ELSE}"))
+        assert counters().rules == before
+    assert (dropped.verdict, dropped.rule.sid, dropped.reason) == ("drop", 10, "stateless_rule")
+    assert (passed.verdict, passed.rule.sid) == ("pending", 11)
+    assert (other.verdict, other.rule, other.reason) == ("pending", None, "stateless_default")
+
+
+def test_without_a_program_there_is_nothing_to_ask(tmp_path, monkeypatch):
+    with (
+        watched(tmp_path, monkeypatch, "--stateless", "nft"),
+        KernelKnowledge(RulesInForce(State())) as knowledge,
+        pytest.raises(EnforcementError, match="no XDP program of ours runs on fw0"),
+    ):
+        ask(knowledge, parse_packet(f"udp {THERE}:5 > {HERE}:{ALONE}"))
+
+
+def test_rules_that_ask_for_the_interface_are_asked_with_its_name(tmp_path, monkeypatch):
+    ebpf_or_skip()
+    policy = POLICY.replace('(msg:"alone"', '(interface:fw0; msg:"alone"')
+    with (
+        watched(tmp_path, monkeypatch, "--stateless", "xdp", policy=policy),
+        KernelKnowledge(RulesInForce(State())) as knowledge,
+    ):
+        assert ask(knowledge, parse_packet(f"udp {THERE}:5 > {HERE}:{ALONE}")).verdict == "drop"
+
+
+def test_what_xdp_dropped_meanwhile_is_counted_by_rule(tmp_path, monkeypatch):
+    ebpf_or_skip()
+    with watched(tmp_path, monkeypatch, "--stateless", "xdp") as there, sender(there) as send:
+        drops = XdpDrops(RulesInForce(State()))
+        assert drops.moved() == ()
+        send(ALONE)
+        until(drops.moved)
+        assert [(each.text, each.packets) for each in drops.moved()] == [('rule 10 "alone"', 1)]
