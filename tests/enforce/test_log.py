@@ -15,8 +15,10 @@ from twinwall.live.connection import ConntrackEntry, FiveTuple, Status
 from twinwall.live.conntrack import ConnectionTable
 from twinwall.live.netlink import NetlinkError
 from twinwall.live.nflog import LogGroup
-from twinwall.policy.model import Attach
+from twinwall.live.sysctl import write
+from twinwall.policy.model import Attach, Policy
 from twinwall.render.marks import ACTION_SHIFT, CT_GENERATION_SHIFT, CT_PASS, RuleAction
+from twinwall.render.sysctls import render_sysctls
 
 kernel = pytest.mark.kernel
 
@@ -93,6 +95,18 @@ def test_a_connection_that_ends_is_a_flow(space):
     assert "end" not in began["flow"]
     assert ended["flow"] | {"pkts_toserver": 1, "bytes_toserver": 33, "state": "new", "action": "pass"} == ended["flow"]
     assert ended["flow"]["alerted"] is False
+
+
+@kernel
+def test_the_end_of_a_connection_that_nobody_saw_begin_is_a_flow(space):
+    """With the kernel's default its end would not be told to a log that was started after it."""
+    (setting,) = (each for each in render_sysctls(Policy()) if each.name.endswith("conntrack_events"))
+    write(setting.name, setting.value)
+    port = talk(PORT + 1)
+    with EventLog(rules()) as log, ConnectionTable() as table:
+        table.delete_all(table.entries())
+        (ended,) = collect(log, 1)
+    assert (ended["event_type"], ended["src_port"]) == ("flow", port)
 
 
 @kernel
