@@ -69,21 +69,27 @@ def read_sack(packet: Address, end: Address, record: Address, ack: int) -> int:
 
 
 def open_side(entry: Address, packet: Address, end: Address, record: Address, direction: int) -> int:
-    """Begin a side with its SYN (RFC 7323: scaling counts only if both sides offered it)."""
+    """Begin a side with its SYN (RFC 7323: scaling counts only if both sides offered it).
+
+    A SYN without options, after one that had some, leaves what those said (Linux).
+    """
     side = E_O_END + 3 * direction
     other = E_O_END + 3 - 3 * direction
     edge = segment_end(record)
     window = get(record, W_HEADER) & 0xFFFF
-    options = read_syn_options(packet, end, record)
-    scale = options & 0xFF
-    flags = ((get(entry, side + 2) >> 8) & FLAG_LIBERAL) | (options >> 8)
+    scale = get(entry, side + 2) & 0xFF
+    flags = (get(entry, side + 2) >> 8) & 0xFF
+    if option_bytes(record) != 0:
+        options = read_syn_options(packet, end, record)
+        scale = options & 0xFF
+        flags = (flags & FLAG_LIBERAL) | (options >> 8)
     if direction == 1:
         theirs = get(entry, other + 2)
         if (flags & (theirs >> 8) & FLAG_WINDOW_SCALE) == 0:
             scale = 0
             put(entry, other + 2, theirs & 0xFF00)
     put(entry, side, edge | (edge << 32))
-    put(entry, side + 1, window if window != 0 else 1)
+    put(entry, side + 1, (get(entry, side + 1) & (MASK32 << 32)) | (window if window != 0 else 1))
     put(entry, side + 2, scale | (flags << 8))
     return 0
 
