@@ -70,6 +70,16 @@ def test_nothing_in_force_is_said(tmp_path, capsys):
     assert capsys.readouterr().out.startswith("PROBLEM: no policy is in force\n    hint: put one in force with")
 
 
+def test_what_this_machine_can_do_is_said(capsys):
+    assert twinwall("status", "--kernel", "--json") == ExitCode.FINE
+    told = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+    assert set(told["eBPF"]) == {"name", "answer", "seen", "otherwise"}
+    assert twinwall("status", "--kernel") == ExitCode.FINE
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["this", "machine", "can", "without", "it"]
+    assert len(lines) == 1 + len(told)
+
+
 def test_it_looks_again_until_it_is_stopped(there):
     command = [*PROGRAM, "status", "--watch", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -24,8 +25,9 @@ CLEAR = "\x1b[H\x1b[2J"
 @click.option("--rules", "every", is_flag=True, help="Every rule with its counters, in their order, instead of the busiest.")
 @click.option("--watch", is_flag=True, help="Look again every two seconds, until stopped.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch, one object a line.")
+@click.option("--kernel", is_flag=True, help="Instead, what this machine can do for a policy, and what happens without it.")
 @state_option
-def command(every: bool, watch: bool, as_json: bool, state: str | None) -> int:
+def command(every: bool, watch: bool, as_json: bool, kernel: bool, state: str | None) -> int:
     """Show what is in force: policy, interfaces, counters by rule and by reason, connections, queues; and what is wrong.
 
     The exit code is 0 if a policy is in force and nothing is wrong with it, else 7.
@@ -35,6 +37,8 @@ def command(every: bool, watch: bool, as_json: bool, state: str | None) -> int:
     from twinwall.enforce.status import Observer  # noqa: PLC0415
     from twinwall.enforce.status_problems import problems  # noqa: PLC0415
 
+    if kernel:
+        return _abilities(as_json=as_json)
     require_privileges()
     observer = Observer(State(state))
     if watch:
@@ -42,6 +46,20 @@ def command(every: bool, watch: bool, as_json: bool, state: str | None) -> int:
     status = observer.look()
     _show(status, every=every, as_json=as_json)
     return ExitCode.FOUND if problems(status) else ExitCode.FINE
+
+
+def _abilities(*, as_json: bool) -> int:
+    """What `apply` would find here.  Everything is asked without privileges too; the answers then say what is missing."""
+    from twinwall.cli.status_text import columns  # noqa: PLC0415 - see `command`
+    from twinwall.live.probe import Answer, probe  # noqa: PLC0415
+
+    found = probe()
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in found], indent=2))
+        return ExitCode.FINE
+    rows = [(each.name, each.answer, "" if each.answer is Answer.YES else each.otherwise) for each in found]
+    click.echo("\n".join(columns(("this machine", "can", "without it"), rows)))
+    return ExitCode.FINE
 
 
 def _show(status: Status, *, every: bool, as_json: bool) -> None:

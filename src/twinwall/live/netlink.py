@@ -39,8 +39,8 @@ DUMP_ATTEMPTS = 8  # a dump that something changed under is read again
 
 REMEDIES = {
     errno.EPERM: "run it as root, or with CAP_NET_ADMIN in this network namespace",
-    errno.EOPNOTSUPP: "this kernel was built without it; `twinwall status` lists what is missing",
-    errno.EPROTONOSUPPORT: "this kernel was built without it; `twinwall status` lists what is missing",
+    errno.EOPNOTSUPP: "this kernel was built without it; `twinwall status --kernel` lists what is missing",
+    errno.EPROTONOSUPPORT: "this kernel was built without it; `twinwall status --kernel` lists what is missing",
     errno.EBUSY: "another program holds it; end that program first",
     errno.EEXIST: "another program made it already",
     errno.ENOENT: "it does not exist, or no longer",

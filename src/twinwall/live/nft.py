@@ -12,7 +12,7 @@ import re
 import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from twinwall.live import nft_library
 from twinwall.live.error import EnforcementError
@@ -49,8 +49,8 @@ REMEDIES = (  # a part of nft's message, and what to do about it; the first that
     ("Message too long", "raise net.core.wmem_max, or use fewer rules: the transaction does not fit into a socket buffer"),
     ("No buffer space", "raise net.core.wmem_max, or use fewer rules: the transaction does not fit into a socket buffer"),
     ("Cannot allocate memory", "free memory: the kernel had none for the ruleset"),
-    ("No such file or directory", "the kernel lacks what this line asks for: `twinwall status` lists what it can do"),
-    ("Operation not supported", "the kernel lacks what this line asks for: `twinwall status` lists what it can do"),
+    ("No such file or directory", "the kernel lacks what this line asks for: `twinwall status --kernel` lists what it can do"),
+    ("Operation not supported", "the kernel lacks what this line asks for: `twinwall status --kernel` lists what it can do"),
     ("Device or resource busy", "another program changes nftables at the same time: try again"),
     ("No such device", "the interface does not exist: create it first"),
 )
@@ -118,24 +118,35 @@ def remove(tables: Iterable[Table] = TABLES, keep_open: tuple[int, ...] = ()) ->
 
 
 def _run(arguments: list[str], script: str, action: str, keep_open: tuple[int, ...] = ()) -> str:
-    try:
-        done = subprocess.run(
-            ["nft", *arguments],
-            input=script,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "LC_ALL": "C"},
-            pass_fds=keep_open,
-        )
-    except FileNotFoundError:
-        raise EnforcementError(action, "the program nft is not installed", "install nftables 1.0 or newer") from None
+    with _in_memory("script") as given, _in_memory("answer") as said:
+        given.write(script.encode())
+        given.seek(0)
+        try:
+            done = subprocess.run(
+                ["nft", *arguments],
+                stdin=given,
+                stdout=said,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+                env={**os.environ, "LC_ALL": "C"},
+                pass_fds=keep_open,
+            )
+        except FileNotFoundError:
+            raise EnforcementError(action, "the program nft is not installed", "install nftables 1.0 or newer") from None
+        said.seek(0)
+        answer = said.read().decode()
     if done.returncode != 0:
         # A program that was killed says nothing, and that is a refusal too.
         message = _again_with_room(arguments, script, done.stderr or f"nft ended with status {done.returncode}")
         if message:
             raise refusal(action, message, script)
-    return done.stdout
+    return answer
+
+
+def _in_memory(name: str) -> BinaryIO:
+    """A file without a place: a pipe would hand over a large ruleset in thousands of pieces."""
+    return os.fdopen(os.memfd_create(name), "w+b")
 
 
 def _again_with_room(arguments: list[str], script: str, message: str) -> str:
