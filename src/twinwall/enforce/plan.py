@@ -14,6 +14,7 @@ from typing import Protocol
 
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.difference import Difference, difference
+from twinwall.enforce.masters import refuse_hidden
 from twinwall.enforce.outline import NOTHING, Outline
 from twinwall.live.links import Link
 from twinwall.policy.model import Attach, Mode
@@ -92,9 +93,13 @@ class Plan:
 
 
 def plan(old: Blueprint | None, before: Outline, new: Blueprint | None, machine: Machine, *, damaged: bool = False) -> Plan:
-    """Compare; `before` is the outline of `old`.  Raises `PolicyError` with everything that Linux cannot do."""
+    """Compare; `before` is the outline of `old`.  Raises `PolicyError` with everything that Linux cannot do.
+
+    Raises `EnforcementError` if the stateful stage would not see an attached interface's packets.
+    """
     if new is not None:
         _ = new.ruleset
+        refuse_hidden(new.attach, machine.links())
     return Plan(
         old=old,
         new=new,

@@ -6,9 +6,9 @@ both.  Our tables are listed once; the policy's text is read once for as long as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from twinwall.enforce import watchdog
@@ -16,6 +16,7 @@ from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.design import standing
 from twinwall.enforce.journal import Outcome
 from twinwall.enforce.linux import RULESET, LinuxKernel
+from twinwall.enforce.masters import hidden
 from twinwall.enforce.programs import carries
 from twinwall.enforce.state import Confirmed, InForce, Pending, State, uptime
 from twinwall.enforce.status_counts import Counted, count
@@ -45,6 +46,7 @@ class Interface:
     present: bool
     way: str
     stamped: bool = True  # the tc program behind XDP is there
+    master: Link | None = None  # what its packets go on as a packet of, past the stateful stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +148,16 @@ class Observer:
         """Interfaces and counters, which come from the same places."""
         blueprint = self._made(force)
         stateful = nft.listing(RULESET)
+        masters = hidden(blueprint.attach, links())
         if force.way == "xdp":
             interfaces, counters = _programs(blueprint)
-            return {"interfaces": interfaces, "counted": count(blueprint.policy, counters, [read_counts(stateful)])}
+            return {
+                "interfaces": _under(interfaces, masters),
+                "counted": count(blueprint.policy, counters, [read_counts(stateful)]),
+            }
         own = Table("netdev", table_name(force.generation))
         tables = [read_counts(stateful), read_counts(nft.listing(own))]
-        return {"interfaces": _devices(blueprint, own), "counted": count(blueprint.policy, None, tables)}
+        return {"interfaces": _under(_devices(blueprint, own), masters), "counted": count(blueprint.policy, None, tables)}
 
 
 def _programs(target: Blueprint) -> tuple[tuple[Interface, ...], XdpCounters | None]:
@@ -172,6 +178,10 @@ def _programs(target: Blueprint) -> tuple[tuple[Interface, ...], XdpCounters | N
             if own and counters is None:
                 counters = stage.counters()
     return tuple(found), counters
+
+
+def _under(interfaces: tuple[Interface, ...], masters: Mapping[str, Link]) -> tuple[Interface, ...]:
+    return tuple(replace(each, master=masters.get(each.name)) for each in interfaces)
 
 
 def _stage(link: Link | None) -> XdpStage | None:

@@ -27,7 +27,7 @@ from twinwall.live.netlink import (
 NEW_LINK, DELETED_LINK, GET_LINK, SET_LINK = 16, 17, 18, 19
 LINK_GROUP = 1
 INTERFACE = struct.Struct("=BxHiII")  # family, hardware type, index, flags, change
-IFLA_NAME, IFLA_MTU, IFLA_INFO, IFLA_XDP = 3, 4, 18, 43
+IFLA_NAME, IFLA_MTU, IFLA_MASTER, IFLA_INFO, IFLA_XDP = 3, 4, 10, 18, 43
 INFO_KIND = 1
 XDP_FD, XDP_FLAGS, XDP_EXPECTED_FD = 1, 3, 8
 IF_NOT_THERE, REPLACE = 1, 16
@@ -55,7 +55,10 @@ class AttachedXdp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One interface.  `kind` is the driver's word for a virtual one (`veth`, `bridge`), else empty."""
+    """One interface.  `kind` is the driver's word for a virtual one (`veth`, `bridge`), else empty.
+
+    `master` is the index of the bridge, bond or VRF that takes what comes in here; 0: none.
+    """
 
     index: int
     name: str
@@ -64,6 +67,7 @@ class Link:
     mtu: int
     kind: str
     xdp: tuple[AttachedXdp, ...]  # more than one only if native and generic programs are attached at once
+    master: int = 0
 
     @property
     def has_ethernet_header(self) -> bool:
@@ -94,8 +98,8 @@ def _decoded(message: Message) -> Link:
     programs = tuple(
         AttachedXdp(mode, struct.unpack("=I", xdp[place])[0]) for mode, place in XDP_PROGRAM_OF.items() if place in xdp
     )
-    mtu = struct.unpack("=I", found.get(IFLA_MTU, bytes(4)))[0]
-    return Link(index, name, hardware, bool(flags & UP), mtu, kind, programs)
+    mtu, master = (struct.unpack("=I", found.get(place, bytes(4)))[0] for place in (IFLA_MTU, IFLA_MASTER))
+    return Link(index, name, hardware, bool(flags & UP), mtu, kind, programs, master)
 
 
 def links() -> tuple[Link, ...]:

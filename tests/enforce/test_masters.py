@@ -1,0 +1,56 @@
+"""A port of a bridge, a bond or a VRF is not where its packets come in for the stateful stage: refused, and seen afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.enforce.world import World
+from tests.live.namespace import why_unavailable
+from twinwall.enforce.masters import hidden, refuse_hidden
+from twinwall.enforce.state import State
+from twinwall.enforce.status import Observer
+from twinwall.enforce.status_problems import problems
+from twinwall.live.error import EnforcementError
+from twinwall.live.links import Link
+from twinwall.policy.model import Attach, Mode
+
+ETHERNET = 1
+BRIDGE = "ip link add br0 type bridge; ip link set br0 up; ip link set in0 master br0"
+
+
+def links(kind):
+    return Link(1, "eth0", ETHERNET, True, 1500, "", (), 7), Link(7, "above0", ETHERNET, True, 1500, kind, ())
+
+
+@pytest.mark.parametrize("kind", ["bridge", "bond", "vrf", "team"])
+@pytest.mark.parametrize("mode", Mode)
+def test_a_port_is_refused_unless_the_mode_is_about_ports(kind, mode):
+    attach = Attach(mode=mode, inside=("eth0",))
+    if (mode, kind) == (Mode.BRIDGE, "bridge"):
+        refuse_hidden(attach, links(kind))
+        return
+    with pytest.raises(EnforcementError, match="eth0: it belongs to above0") as caught:
+        refuse_hidden(attach, links(kind))
+    assert "nomaster" in caught.value.remedy
+    assert ("attach above0" in caught.value.remedy) == (kind != "vrf")
+
+
+def test_what_stands_alone_or_is_not_there_is_fine():
+    alone = Link(1, "eth0", ETHERNET, True, 1500, "", ())
+    assert not hidden(Attach(mode=Mode.HOST, inside=("eth0",), outside=("eth9",)), [alone])
+
+
+@pytest.mark.kernel
+def test_a_port_is_refused_by_apply_and_told_by_status():
+    if why_unavailable():
+        pytest.skip(why_unavailable())
+    with World() as world:
+        world.router.run("sh", "-ec", BRIDGE)
+        assert "in0: it belongs to br0" in world.apply("a", "--stateless", "nft", expect=None)
+        assert world.enforced() != "a"
+        world.router.run("ip", "link", "set", "in0", "nomaster")
+        world.apply("a", "--stateless", "nft")
+        world.router.run("ip", "link", "set", "in0", "master", "br0")
+        with world.router.entered():
+            found = problems(Observer(State(world.state)).look())
+        assert [(each.kind, "in0 belongs to br0" in each.text) for each in found] == [("hidden", True)]
