@@ -1,0 +1,101 @@
+"""`status` in lines, from a `Status` that no kernel has seen."""
+
+from __future__ import annotations
+
+from twinwall.cli.status_data import status_data
+from twinwall.cli.status_text import columns, status_lines
+from twinwall.enforce.source import Kind, Source
+from twinwall.enforce.state import Chosen, Confirmed, InForce
+from twinwall.enforce.status import Differing, Interface, Status
+from twinwall.enforce.status_counts import Counted, RuleCount, VerdictCount
+from twinwall.live.conntrack import TableFill
+from twinwall.live.nfqueue import QueueFill
+from twinwall.render.sysctls import Setting
+
+POLICY = Source(
+    Kind.POLICY,
+    (("p.yaml", "twinwall: 1\nstateful: {rules: 'pass ip any any -> any any (sid:1;)'}\nattach: {outside: [w]}\n"),),
+)
+
+
+def rule(sid, packets, text="pass ip any any -> any any"):
+    return RuleCount("stateful", sid, "pass", "", text, packets, packets * 1000)
+
+
+def status(**changed):
+    known = {
+        "force": InForce(Chosen("ab" * 16, "p.yaml"), 3, way="nft", why="no privilege", since="today"),
+        "policy": POLICY.policy(),
+        "by": "ann",
+        "confirmed": Confirmed(Chosen("cd" * 16, "other.yaml")),
+        "interfaces": (Interface("w", True, "nft"), Interface("gone", False, "")),
+        "counted": Counted(
+            tuple(rule(sid, sid % 13) for sid in range(1, 30)),
+            (VerdictCount("stateful", "pass", "rule", 9, 90), VerdictCount("stateful", "drop", "invalid", 1, 10)),
+        ),
+        "table": TableFill(50, 100, {"drop": 3}),
+        "queues": (QueueFill(5, 1, 2, 3, 40),),
+        "settings": (Differing(Setting("net.x", "1", "because", required=False), "0"),),
+    }
+    return Status(**{**known, **changed})
+
+
+def lines(given, **asked):
+    return list(status_lines(given, **{"every": False, **asked}))
+
+
+def test_what_is_in_force_and_what_boots_are_told_apart():
+    told = lines(status())
+    assert told[0] == "policy      p.yaml (abababababab), generation 3, in force since today by ann"
+    assert told[1] == "at boot     another policy: other.yaml (cdcdcdcdcdcd)"
+
+
+def test_drops_stand_in_front():
+    told = lines(status())
+    rows = [line.split()[:4] for line in told if line.startswith(("drop ", "pass "))]
+    assert rows == [["drop", "stateful", "invalid", "1"], ["pass", "stateful", "rule", "9"]]
+
+
+def test_the_busiest_rules_are_shown_or_all_of_them():
+    few = [line for line in lines(status()) if line.startswith("stateful") and "->" in line]
+    assert len(few) == 10
+    assert [int(line.split()[2]) for line in few] == sorted((int(line.split()[2]) for line in few), reverse=True)
+    every = [line for line in lines(status(), every=True) if line.startswith("stateful") and "->" in line]
+    assert [int(line.split()[1]) for line in every] == list(range(1, 30))
+
+
+def test_rates_stand_beside_the_counts():
+    told = lines(status(counted=Counted((rule(1, 5),))), rates={("stateful", 1): 2.6})
+    assert any("packets/s" in line for line in told)
+    assert any(line.split()[:5] == ["stateful", "1", "5", "5000", "3"] for line in told)
+
+
+def test_a_long_rule_is_cut():
+    (line,) = (each for each in lines(status(counted=Counted((rule(1, 5, "pass " * 100),)))) if each.startswith("stateful"))
+    assert line.endswith("…")
+
+
+def test_notes_say_what_is_worth_knowing():
+    told = [line for line in lines(status()) if line.startswith("note")]
+    assert len(told) == 5
+    assert any("not in XDP: no privilege" in line for line in told)
+    assert any("there is no interface gone" in line for line in told)
+    assert any("3 packets were dropped since boot" in line for line in told)
+    assert any("queue 5 had no room for 5 packets" in line for line in told)
+
+
+def test_the_same_as_data():
+    data = status_data(status())
+    assert data["policy"] == {"name": "p.yaml", "digest": "ab" * 16, "generation": 3, "since": "today"}
+    assert data["interfaces"][1] == {"name": "gone", "present": False, "way": None}
+    assert data["connections"]["statistics"] == {"drop": 3}
+    assert data["settings"] == [{"name": "net.x", "value": "0", "wanted": "1", "required": False}]
+    assert [each["kind"] for each in status_data(Status())["problems"]] == ["none"]
+
+
+def test_columns_are_as_wide_as_they_must_be():
+    assert list(columns(("rule", "packets"), [("long name", "1"), ("x", "1,000")])) == [
+        "rule       packets",
+        "long name        1",
+        "x            1,000",
+    ]
