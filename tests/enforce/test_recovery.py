@@ -248,3 +248,23 @@ def test_a_policy_that_cannot_be_rendered_is_refused_before_anything_is_written(
         running.carry_out(change(FIRST, Unrenderable(SECOND.force, SECOND.source)))
     assert running.state.pending() is None
     assert not running.state.policy_folder(SECOND.force.chosen.digest).exists()
+
+
+def test_a_trial_in_another_network_namespace_is_left_to_its_watchdog(running):
+    running.carry_out(change(FIRST, SECOND, within=60))
+    trial = dataclasses.replace(running.state.pending(), namespace="net:[1]")
+    running.state.set_pending(trial)
+    running.kernel.ruleset = None  # this namespace has nothing
+    with pytest.raises(EnforcementError, match="another network namespace"):
+        running.recover()
+    assert running.state.pending() == trial
+    assert running.kernel.ruleset is None
+
+
+def test_a_trial_in_a_namespace_that_is_gone_is_taken_back(running):
+    running.carry_out(change(FIRST, SECOND, within=60))
+    running.state.set_pending(dataclasses.replace(running.state.pending(), namespace="net:[1]"))
+    running.kernel.ruleset = None
+    running.dogs.living = False
+    assert running.recover().startswith("restored")
+    assert running.kernel.ruleset == FIRST.marker

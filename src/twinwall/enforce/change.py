@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from twinwall.enforce import transaction
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.journal import Author, Entry, Outcome, now
-from twinwall.enforce.state import Confirmed, InForce, Pending, State, boot_id, uptime
+from twinwall.enforce.state import Confirmed, InForce, Pending, State, boot_id, namespace, uptime
 from twinwall.enforce.transaction import Kernel
 from twinwall.live.error import EnforcementError
 
@@ -75,6 +75,7 @@ def _record(change: Change) -> Pending:
         deadline=None if seconds is None else uptime() + seconds,
         until="" if seconds is None else until.isoformat(timespec="seconds").replace("+00:00", "Z"),
         rules=change.rules,
+        namespace=namespace(),
     )
 
 

@@ -6,6 +6,7 @@ The kernel says which policy it holds; the record says what was meant:
 |---|---|---|
 | none | anything | nothing to do |
 | of an earlier boot | anything | the change is void: what was confirmed boots |
+| on trial in another network namespace, and watched | anything | refused: this kernel state is not the one it is about |
 | confirmed already | the new policy | the record is removed |
 | confirmed with the change | the new policy | the change is finished |
 | on trial, time left | the new policy | it goes on, with a new watchdog if there is none |
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from twinwall.enforce import change, transaction
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.journal import Author, Outcome
-from twinwall.enforce.state import InForce, Pending, State, boot_id, uptime
+from twinwall.enforce.state import InForce, Pending, State, boot_id, namespace, uptime
 from twinwall.enforce.transaction import Kernel
 from twinwall.live.error import EnforcementError
 
@@ -41,6 +42,7 @@ def recover(state: State, kernel: Kernel, attendant: Attendant, author: Author) 
         return ""
     if pending.boot != boot_id():
         return _void(state, pending, author)
+    _refuse_elsewhere(state, pending, attendant)
     confirmed = state.confirmed()
     if confirmed is not None and confirmed.trial == pending.id:
         state.set_pending(None)
@@ -57,6 +59,16 @@ def recover(state: State, kernel: Kernel, attendant: Attendant, author: Author) 
     if attendant.alive():
         return ""
     return _resume(state, kernel, pending, attendant, new)
+
+
+def _refuse_elsewhere(state: State, pending: Pending, attendant: Attendant) -> None:
+    """Closing a trial that runs in another namespace would tell its watchdog that all is well, and change nothing there.
+
+    Without a watchdog that namespace may be gone, a restarted container's for example, and nobody else closes the trial.
+    """
+    if pending.namespace not in ("", namespace()) and attendant.alive():
+        cause = f"{describe(pending.new)} is on trial in another network namespace, with the same state folder {state.folder}"
+        raise EnforcementError("look after the trial", cause, "give each network namespace a state folder of its own (--state)")
 
 
 def restore(state: State, kernel: Kernel, pending: Pending, author: Author, why: str) -> str:

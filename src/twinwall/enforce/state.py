@@ -87,6 +87,7 @@ class Pending:
     deadline: float | None = None  # seconds on CLOCK_BOOTTIME; None: confirmed with the change itself
     until: str = ""  # the same for people
     rules: dict[str, int] = field(default_factory=dict)  # added, removed, changed
+    namespace: str = ""  # the network namespace that it is made in
 
     def expired(self, now: float) -> bool:
         """Whether its time is over."""
@@ -246,6 +247,11 @@ def _known(kind: type[Any], record: dict[str, Any], *apart: str) -> dict[str, An
 def boot_id() -> str:
     """The name of this boot of the kernel."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def namespace() -> str:
+    """The calling thread's network namespace: what everything that is done to the kernel is done to."""
+    return str(Path("/proc/thread-self/ns/net").readlink())
 
 
 def uptime() -> float:
