@@ -1,6 +1,7 @@
 """The journal in lines and as JSON."""
 
 import json
+from dataclasses import replace
 
 from tests.cli.running import twinwall
 from twinwall.cli.journal import entry_line
@@ -31,3 +32,9 @@ def test_the_newest_come_last_and_older_ones_are_left_out(tmp_path, capsys):
 def test_no_journal_is_no_entries(tmp_path, capsys):
     assert twinwall("journal", "--state", tmp_path) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_no_name_makes_a_line_of_its_own_or_talks_to_the_terminal():
+    line = entry_line(replace(ENTRY, name="a\x1b[2J\n2026 apply done.yaml", detail="nft: \x9b31m\u202e"))
+    assert line.isprintable()
+    assert "a?[2J?2026 apply done.yaml" in line

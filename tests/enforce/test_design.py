@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.enforce.rig import FakeKernel, plan_of, source
+from tests.enforce.rig import POLICY, FakeKernel, plan_of, source
 from twinwall.enforce.design import design, standing
 from twinwall.enforce.marker import Marker
+from twinwall.enforce.source import Kind, Source
 from twinwall.enforce.state import InForce, Preference, State
 from twinwall.live.error import EnforcementError
 from twinwall.render.marks import slot
@@ -92,3 +93,8 @@ def test_a_comment_that_is_no_marker(comment):
 def test_a_marker_reads_what_it_writes():
     marker = Marker("ab" * 16, 7)
     assert Marker.parse(str(marker)) == marker
+
+
+def test_a_file_cannot_be_named_so_that_it_makes_lines_of_its_own():
+    text = Source(Kind.POLICY, (("a\n\x1b[2J\udcff.yaml", POLICY.format(port=443)),))
+    assert design(text, text.policy(), None, Ways()).force.chosen.name == "a??[2J?.yaml"

@@ -35,3 +35,9 @@ def test_the_author_is_who_runs_the_process(monkeypatch):
     assert found.uid == os.getuid()
     assert found.client == "192.0.2.9"
     assert found.user
+
+
+def test_what_sudo_says_makes_no_line_of_its_own(monkeypatch):
+    monkeypatch.setattr("twinwall.enforce.journal.Path.read_text", lambda _: str(0xFFFFFFFF))
+    monkeypatch.setenv("SUDO_USER", "ann\nroot")
+    assert author().login == "ann?root"

@@ -29,8 +29,10 @@ def command(count: int, as_json: bool, state: str | None) -> int:
 
 
 def entry_line(entry: Entry) -> str:
-    """An entry in a line."""
+    """An entry in a line, whatever it says."""
+    from twinwall.enforce.journal import printable  # noqa: PLC0415 - `--help` needs none of it
+
     policy = f"{entry.name} ({entry.policy[:12]})" if entry.policy else "no policy"
     rules = ", ".join(f"{count:,} {what}" for what, count in entry.rules.items())
     parts = [f"{entry.time}  {entry.action:<8} {entry.outcome:<8} {policy}", f"rules: {rules}" if rules else "", entry.detail]
-    return "; ".join(part for part in parts if part) + f"  by {entry.author}"
+    return printable("; ".join(part for part in parts if part) + f"  by {entry.author}")

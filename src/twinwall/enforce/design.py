@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from twinwall.enforce.blueprint import Blueprint
+from twinwall.enforce.journal import printable
 from twinwall.enforce.source import Source
 from twinwall.enforce.state import Chosen, InForce, Preference, State
 from twinwall.enforce.transaction import Kernel
@@ -59,7 +60,7 @@ def design(
         raise EnforcementError(f"enforce {source.name}", "the policy does not say on which interfaces", remedy)
     kept = frozenset((*old.kept, old.generation)) if keep and old else frozenset()
     generation = _generation(old, kept)
-    chosen = Chosen(source.digest, source.name, preference, policy.attach.mode)
+    chosen = Chosen(source.digest, printable(source.name), preference, policy.attach.mode)
 
     def blueprint(way: str, why: str) -> Blueprint:
         force = InForce(chosen, generation, tuple(sorted(kept)), way, why, ways.queue(policy))

@@ -17,6 +17,11 @@ from twinwall.enforce.disk import append_line, read_whole
 NO_LOGIN = 0xFFFFFFFF  # what the kernel calls the login of a process that no login started
 
 
+def printable(text: str) -> str:
+    """What others have named, as a part of one line: no name makes a line of its own, or talks to the terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 class Outcome(StrEnum):
     """How an entry ends."""
 
@@ -94,7 +99,7 @@ def _login() -> str:
         number = int(Path("/proc/self/loginuid").read_text())
     except (OSError, ValueError):
         number = NO_LOGIN
-    return _name(number) if number != NO_LOGIN else os.environ.get("SUDO_USER", "")
+    return _name(number) if number != NO_LOGIN else printable(os.environ.get("SUDO_USER", ""))
 
 
 def _name(uid: int) -> str:
