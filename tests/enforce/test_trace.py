@@ -10,9 +10,11 @@ import subprocess
 
 import pytest
 
+from tests.cli.running import twinwall
 from tests.enforce.test_inspection import until
 from tests.enforce.watched import ALONE, ELSE, HERE, OPEN, PASSED, POLICY, SHUT, THERE, sender, watched
 from tests.live.kernel import ebpf_or_skip
+from tests.live.namespace import namespace
 from twinwall.enforce.rulebook import RulesInForce
 from twinwall.enforce.state import State
 from twinwall.enforce.trace import Tracer
@@ -34,6 +36,17 @@ stateful:
     alert tcp any any -> any 80 (msg:"seen"; flow:to_server; sid:99;)
     pass tcp any any <> any 80 (msg:"web"; sid:100;)
     reject tcp any any -> any 81 (msg:"no"; sid:101;)
+attach: {mode: host, outside: [fw0]}
+"""
+
+FAST_POLICY = """
+twinwall: 1
+stateful:
+  order: strict
+  default: [drop_strict]
+  rules: |
+    pass tcp any any -> any 443 (flow:to_server; sid:100;)
+    pass tcp any 443 -> any any (flow:to_client; sid:101;)
 attach: {mode: host, outside: [fw0]}
 """
 
@@ -137,6 +150,56 @@ def test_a_conversation_with_an_alert_a_pass_and_a_reject(tmp_path, monkeypatch)
     assert (refused.verdict, refused.rule.sid) == ("reject", 101)
     assert texts(refused, "sends") == ["a TCP reset to the packet's sender"]
     assert (reset.verdict, reset.reason) == ("pass", "answer")
+
+
+def test_the_fast_path_names_the_rule_that_is_not_asked_again(tmp_path, monkeypatch):
+    with (
+        watched(tmp_path, monkeypatch, "--stateless", "nft", policy=FAST_POLICY) as there,
+        tracing(f"tcp > {HERE}") as tracer,
+        socket.create_server((HERE, 443)) as server,
+    ):
+        with there.entered():
+            client = socket.create_connection((HERE, 443), timeout=10)
+        with client, server.accept()[0] as accepted:
+            for text in (b"one", b"two", b"three"):
+                client.sendall(text)
+                accepted.recv(10)
+            told = stories(tracer, 5)
+    assert [story.rule.sid for story in told] == [100] * len(told)
+    assert {(story.verdict, story.reason) for story in told} == {("pass", "rule")}
+    assert "the same packets of this flow were asked about before: no rule is asked again" in texts(told[-1])
+
+
+@pytest.fixture
+def bridged(tmp_path, monkeypatch, way):
+    """The left end of a bridge that enforces a policy; the test's thread is on the bridge."""
+    monkeypatch.setenv("TWINWALL_STATE", str(tmp_path / "state"))
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY.replace("mode: host, outside: [fw0]", "mode: bridge, inside: [p0], outside: [p1]"))
+    with namespace() as bridge, namespace() as left, namespace() as right:
+        try:
+            bridge.run("ip", "link", "add", "br0", "up", "type", "bridge")
+        except RuntimeError as error:
+            pytest.skip(f"no bridge here: {error}")
+        for port, space, address in (("p0", left, THERE), ("p1", right, HERE)):
+            bridge.run("ip", "link", "add", port, "type", "veth", "peer", "name", "e0", "netns", str(space.holder.pid))
+            bridge.run("ip", "link", "set", port, "master", "br0", "up")
+            space.run("ip", "addr", "add", f"{address}/24", "dev", "e0")
+            space.run("ip", "link", "set", "e0", "up")
+        with bridge.entered():
+            assert twinwall("apply", path, "--yes", "--stateless", way) == 0
+            yield left
+
+
+def test_what_is_bridged_is_traced_from_the_bridge_on(bridged):
+    with tracing("udp") as tracer, sender(bridged) as send:
+        send(SHUT)
+        (story,) = stories(tracer, 1)
+    assert (story.verdict, story.rule.sid) == ("drop", 101)
+    assert texts(story, "stateless") == [
+        "no rule matches; the default action is forward",
+        "the stage's action is forward",
+    ]
 
 
 def test_another_table_that_drops_is_named(tmp_path, monkeypatch):

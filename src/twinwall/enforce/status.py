@@ -31,10 +31,11 @@ from twinwall.live.nft_counts import read_counts
 from twinwall.live.queue_rule import QueueRule
 from twinwall.live.xdp import XdpCounters, XdpStage
 from twinwall.live.xdp_stamp import find_stamp
-from twinwall.policy.model import Policy
+from twinwall.policy.model import Mode, Policy
 from twinwall.render.stateless import table_name
 from twinwall.render.sysctls import Setting
 
+BRIDGE_RULESET = Table("bridge", "twinwall")  # what knows a bridge's ports
 LOG_GROUPS = Path("/proc/thread-self/net/netfilter/nfnetlink_log")
 
 
@@ -147,16 +148,18 @@ class Observer:
     def _seen(self, force: InForce) -> dict[str, object]:
         """Interfaces and counters, which come from the same places."""
         blueprint = self._made(force)
-        stateful = nft.listing(RULESET)
+        tables = [read_counts(nft.listing(RULESET))]
+        if blueprint.attach.mode is Mode.BRIDGE:
+            tables.append(read_counts(nft.listing(BRIDGE_RULESET)))
         masters = hidden(blueprint.attach, links())
         if force.way == "xdp":
             interfaces, counters = _programs(blueprint)
             return {
                 "interfaces": _under(interfaces, masters),
-                "counted": count(blueprint.policy, counters, [read_counts(stateful)]),
+                "counted": count(blueprint.policy, counters, tables),
             }
         own = Table("netdev", table_name(force.generation))
-        tables = [read_counts(stateful), read_counts(nft.listing(own))]
+        tables.append(read_counts(nft.listing(own)))
         return {"interfaces": _under(_devices(blueprint, own), masters), "counted": count(blueprint.policy, None, tables)}
 
 

@@ -21,17 +21,23 @@ from twinwall.enforce.trace_stages import ARMS, Knowledge
 from twinwall.enforce.trace_story import KernelStory, narrate
 from twinwall.live.links import links
 from twinwall.live.netdev_hook import hooked_devices
-from twinwall.live.nft import TABLES
+from twinwall.live.nft import TABLES, Table
 from twinwall.live.nftrace import Step, TraceListener
 from twinwall.live.owned_table import OwnedTables
+from twinwall.live.table_comment import table_comment
 
 EARLIEST = -500  # in front of our own chains, at -450
+IP_ALONE = "meta protocol != { ip, ip6 } return"
+BRIDGE = Table("bridge", "twinwall")
 CALM = 0.2  # seconds without a step after which a packet's story is over
 MOST_PACKETS = 4096  # that are under way at once; beyond, the oldest is told as far as it came
 
 
-def arming(wanted: PacketFilter, name: str, devices: tuple[str, ...]) -> str:
-    """The script of the temporary tables.  `devices`: interfaces on which packets are to be marked as they come in."""
+def arming(wanted: PacketFilter, name: str, devices: tuple[str, ...] = (), *, bridge: bool = False) -> str:
+    """The script of the temporary tables.
+
+    `devices`: interfaces on which packets are to be marked as they come in.  `bridge`: so is what is bridged, in the bridge.
+    """
     arm = _chain("arm", *(f"{line} meta nftrace set 1" for line in wanted.lines()))
     quoted = ", ".join(f'"{device}"' for device in devices)
     seen = (f"iifname {{ {quoted} }} return",) if devices else ()
@@ -39,7 +45,9 @@ def arming(wanted: PacketFilter, name: str, devices: tuple[str, ...]) -> str:
     script = _table("inet", name, *inet)
     if devices:
         head = _head(f"ingress devices = {{ {quoted} }}")
-        script += _table("netdev", name, arm, _chain("ingress", head, "meta protocol != { ip, ip6 } return", "jump arm"))
+        script += _table("netdev", name, arm, _chain("ingress", head, IP_ALONE, "jump arm"))
+    if bridge:
+        script += _table("bridge", name, arm, _chain("prerouting", _head("prerouting"), IP_ALONE, "jump arm"))
     return script
 
 
@@ -81,10 +89,10 @@ class Tracer:
         self.lost = False
 
     def __enter__(self) -> Self:
-        devices = hooked()
+        bridge = table_comment(BRIDGE) is not None
         with ExitStack() as stack:
             self._listener = stack.enter_context(TraceListener())
-            stack.enter_context(OwnedTables(arming(self._wanted, self._name, devices), "trace packets"))
+            stack.enter_context(OwnedTables(arming(self._wanted, self._name, hooked(), bridge=bridge), "trace packets"))
             self._stack = stack.pop_all()
         return self
 
