@@ -1,5 +1,6 @@
 """A policy's texts are kept whole, and read again without the user's files."""
 
+import os
 import shutil
 
 import pytest
@@ -81,6 +82,17 @@ def test_a_missing_file_is_a_diagnostic(tmp_path, name):
     gathered = gather(str(tmp_path / name), AwsOptions())
     assert gathered.source is None
     assert gathered.reading.diagnostics
+
+
+def test_a_file_whose_name_is_no_text_is_a_diagnostic(tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.yaml")
+    with open(path, "w") as stream:
+        stream.write("twinwall: 1\n")
+    gathered = gather(path, AwsOptions())
+    assert gathered.source is None
+    (found,) = gathered.reading.diagnostics
+    assert "not text" in str(found)
+    assert str(found).encode()
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"kind": "odd"}'])

@@ -133,9 +133,21 @@ def gather(path: str, options: AwsOptions, attaching: Attaching = lambda own: ow
     try:
         export = place.is_dir() or place.suffix == ".json"
         gathered = _gather_aws([place], options) if export else _gather_files(path)
+        _refuse_nameless(gathered)
     except PolicyError as error:
         return Gathered(None, Reading(None, error.diagnostics))
     return _attached(gathered, attaching)
+
+
+def _refuse_nameless(gathered: Gathered) -> None:
+    """Raise `PolicyError` for a file whose name is not text: nothing that is kept of the policy could name it."""
+    for name, _ in gathered.source.files if gathered.source is not None else ():
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            shown = name.encode(errors="replace").decode()
+            message, hint = "the file's name is not text in UTF-8", "rename it"
+            raise PolicyError((Diagnostic(Severity.ERROR, Code.FILE_UNREADABLE, message, Span(shown, 1, 1), hint),)) from None
 
 
 def _attached(gathered: Gathered, attaching: Attaching) -> Gathered:
