@@ -109,13 +109,16 @@ def generator(sample: bytes, *, spread: bool, to: Program | None = None) -> Gene
 
 
 def receive(program: Program, sample: bytes, interface: int, count: int) -> float:
-    """Let interface number `interface` take in `count` frames through a program; nanoseconds a frame."""
+    """Let interface number `interface` take in `count` frames through a program; nanoseconds of processor time a frame.
+
+    The frames are made, judged and forwarded inside the system call, so that what else the machine does is not measured.
+    """
     data = ctypes.create_string_buffer(sample, len(sample))
     context = ctypes.create_string_buffer(struct.pack("<6I", 0, len(sample), 0, interface, 0, 0))
     attributes = bytearray(struct.pack(
         "<IIIIQQIIIIQQIII4x", program.number, 0, len(sample), 0, ctypes.addressof(data), 0, count, 0, len(context), 0,
         ctypes.addressof(context), 0, LIVE_FRAMES, 0, BATCH,
     ))  # fmt: skip
-    start = time.perf_counter_ns()
+    start = time.thread_time_ns()
     bpf(PROG_TEST_RUN, attributes, "run the program with live frames")
-    return (time.perf_counter_ns() - start) / count
+    return (time.thread_time_ns() - start) / count

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twinwall.compile.rows import Intervals, RowPool
+from twinwall.compile.rows import Intervals, RowPool, ascending
 from twinwall.path.table_layout import LEAF
 from twinwall.policy.sets import AddressSet
 
@@ -62,7 +62,7 @@ class _Family:
         ends = [high for each in sets for _, high in each]
         after = _keys([high + 1 if high < top else 0 for high in ends], width)
         last = np.array([high == top for high in ends], np.bool_)
-        bounds = np.unique(np.concatenate((_keys([0], width), low, after)))
+        bounds = ascending(np.concatenate((_keys([0], width), low, after)))
         stop = np.where(last, len(bounds), np.searchsorted(bounds, after))
         return cls(bounds, owner, np.searchsorted(bounds, low), stop)
 
@@ -145,7 +145,7 @@ class _Nodes:
     def _index(self, chunks: Words, values: Words) -> NDArray[np.uint32]:
         """The first level's keys, spread over the 65,536 places of their top 16 bits."""
         shift = np.uint64(16)
-        keys = np.union1d(chunks, chunks >> shift << shift)  # a node begins with the start of its place
+        keys = ascending(np.concatenate((chunks, chunks >> shift << shift)))  # a node begins with the start of its place
         held = values[np.searchsorted(chunks, keys, "right") - 1]
         places = (keys >> shift).astype(np.int64)
         crowded = (np.bincount(places, minlength=65536) > 1)[places] | (held < LEAF)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from twinwall.compile.rows import Intervals, RowPool
+from twinwall.compile.rows import Intervals, RowPool, ascending
 from twinwall.path.table_layout import PORTLESS
 from twinwall.policy.sets import PortSet
 
@@ -21,7 +21,7 @@ def compile_ports(sets: Sequence[PortSet], pool: RowPool) -> NDArray[np.uint32]:
     ranges = [_ranges(each) for each in numbers]
     entry = np.repeat(np.arange(len(which)), [len(ranges[number]) for number in which])
     pairs = np.array([pair for number in which for pair in ranges[number]], np.int64).reshape(-1, 2)
-    edges = np.unique(np.concatenate((np.zeros(1, np.int64), pairs.reshape(-1))))
+    edges = ascending(np.concatenate((np.zeros(1, np.int64), pairs.reshape(-1))))
     edges = edges[edges < PLACES]
     start = np.searchsorted(edges, pairs[:, 0])
     stop = np.searchsorted(edges, pairs[:, 1])
