@@ -147,15 +147,18 @@ def of_a_host(sent: Sequence[Sent]) -> Iterator[Sent]:
     """The packets that a host can send or receive, with the link that says which: IN is the host itself.
 
     Left out is what has no meaning there, or meets the same code in a gateway: a host's own damaged packets; its own with
-    options into which a router writes, to which Linux answers otherwise; and fragments from outside, which IP puts together
-    for the host even if they pass untracked.
+    options into which a router writes, to which Linux answers otherwise; fragments from outside, which IP puts together for the
+    host even if they pass untracked; and the host's own fragments.  Linux cuts behind the output hooks, so that only a program
+    that writes IP headers itself sends pieces there, and the output chains take a first piece's transport header for whole.
     """
     for each in sent:
-        source, destination = ends(each.packet)
-        if source in OWN and destination not in OWN and not is_damaged(each.packet) and not asks_routers(each.packet):
-            yield each._replace(link=IN)
-        elif destination in OWN and source not in OWN and not piece_of(each.packet):
+        source, destination = (end in OWN for end in ends(each.packet))
+        if source == destination or piece_of(each.packet):
+            continue
+        if destination:
             yield each._replace(link=OUT)
+        elif not is_damaged(each.packet) and not asks_routers(each.packet):
+            yield each._replace(link=IN)
 
 
 def ends(packet: bytes) -> tuple[bytes, bytes]:
