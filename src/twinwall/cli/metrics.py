@@ -40,7 +40,7 @@ def command(listen: str | None, expose: bool, path: str | None, interval: float 
     if expose and listen is None:
         raise click.UsageError("--expose is for --listen")
     where = _address(listen, expose=expose) if listen is not None else None
-    require_privileges()
+    require_privileges(action="look at what is in force")
     observer = Observer(State(state))
 
     def look() -> str:

@@ -39,7 +39,7 @@ def command(every: bool, watch: bool, as_json: bool, kernel: bool, state: str | 
 
     if kernel:
         return _abilities(as_json=as_json)
-    require_privileges()
+    require_privileges(action="look at what is in force")
     observer = Observer(State(state))
     if watch:
         return _watch(observer, every=every, as_json=as_json)

@@ -43,7 +43,7 @@ def command(words: tuple[str, ...], count: int, seconds: float, as_json: bool, s
     from twinwall.enforce.trace_knowledge import KernelKnowledge  # noqa: PLC0415
     from twinwall.enforce.trace_xdp import XdpDrops, ask  # noqa: PLC0415
 
-    require_privileges()
+    require_privileges(action="trace packets")
     packet, wanted = _read(" ".join(words))
     rules = RulesInForce(State(state))
     drops = XdpDrops(rules)

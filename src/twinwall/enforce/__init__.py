@@ -9,6 +9,8 @@
 - `plan`: what a change would do, in rules and kernel objects.
 - `boot`, `guard`: at start, and as long as the machine runs.
 - `rulebook`: from the numbers in marks back to rules.
+- `status`: what is in force, what it counted (`status_counts`), what is wrong (`status_problems`); `metrics` of it.
+- `trace`: packets on their way through the kernel, told in `explain`'s words (`trace_stages`, `trace_story`).
 - `log`: what rules report and which connections end, as EVE records.
 - `inspector`, `inspection`: decisions about packets that `inspect` rules hand over, and the processes that make them.
 - `ssh`: the SSH connection that a command was typed on.
