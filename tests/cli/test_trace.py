@@ -72,6 +72,16 @@ def test_a_packet_is_put_to_the_running_program(tmp_path, monkeypatch, capsys):
     assert (told["verdict"], told["rule"]["sid"]) == ("drop", 10)
 
 
+def test_without_xdp_a_packet_is_a_filter_for_its_like(there, capsys):
+    with sender(there) as send:
+        port = send(OPEN)
+        with tracing("--count", "1", "--for", "60s", "--json", f"udp {THERE}:{port} > {HERE}:{SHUT}") as running:
+            send(SHUT)
+            assert json.loads(running.stdout.readline())["rule"]["sid"] == 101
+            assert running.wait(10) == 0
+            assert "no XDP program of ours runs on fw0; such packets are traced when they come" in running.stderr.read()
+
+
 def test_a_filter_that_is_not_understood_is_a_mistake_of_the_command_line(there, capsys):
     assert twinwall("trace", "tcp", "nonsense") == ExitCode.USAGE
     assert "hint: a filter is written like" in capsys.readouterr().err

@@ -42,6 +42,7 @@ def command(words: tuple[str, ...], count: int, seconds: float, as_json: bool, s
     from twinwall.enforce.state import State  # noqa: PLC0415
     from twinwall.enforce.trace_knowledge import KernelKnowledge  # noqa: PLC0415
     from twinwall.enforce.trace_xdp import XdpDrops, ask  # noqa: PLC0415
+    from twinwall.live.error import EnforcementError  # noqa: PLC0415
 
     require_privileges(action="trace packets")
     packet, wanted = _read(" ".join(words))
@@ -49,7 +50,10 @@ def command(words: tuple[str, ...], count: int, seconds: float, as_json: bool, s
     drops = XdpDrops(rules)
     with KernelKnowledge(rules) as knowledge:
         if packet is not None:
-            _show([ask(knowledge, packet)], as_json=as_json)
+            try:
+                _show([ask(knowledge, packet)], as_json=as_json)
+            except EnforcementError as error:
+                complain(f"{error.action}: {error.cause}; {error.remedy}")
         _follow(wanted, knowledge, time.monotonic() + seconds, count, as_json=as_json)
     _tell_drops(drops, as_json=as_json)
     return ExitCode.FINE

@@ -32,9 +32,7 @@ def ask(knowledge: KernelKnowledge, packet: SpokenPacket) -> KernelStory:
     said = knowledge.rehearsed(traced, interface)
     if said is None:
         cause = f"no XDP program of ours runs on {interface or 'any interface'}"
-        raise EnforcementError(
-            "ask the stateless stage", cause, "trace packets that really come: leave out the flags, or the message"
-        )
+        raise EnforcementError("ask the stateless stage", cause, "such packets are traced when they come")
     line = knowledge.stateless_line(said)
     if said.dropped:
         verdict, text = "drop", "drop; the stateful stage never sees it"
