@@ -5,6 +5,7 @@ Networks may have host bits set (they are ignored, as in Suricata) and IPv4 ones
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from ipaddress import (
     AddressValueError,
@@ -31,12 +32,31 @@ from twinwall.policy.sets import (
 from twinwall.rules.expression import Grammar
 from twinwall.rules.located import Mistake
 
+OCTET = "(?:0|[1-9][0-9]{0,2})"
+PLAIN = re.compile(rf"({OCTET}(?:\.{OCTET}){{3}})(?:/(0|[1-9][0-9]?))?")
 V4_ONLY = AddressSet(((0, TOP_V4),), ())
 V6_ONLY = AddressSet((), ((0, TOP_V6),))
 
 
 def read_item(text: str) -> AddressSet:
     """One element of an address list.  Raises `Mistake` with offsets into `text`."""
+    plain = PLAIN.fullmatch(text)
+    if plain is not None:
+        low, prefix = _number(plain[1]), int(plain[2] or 32)
+        if low <= TOP_V4 and prefix <= 32:
+            rest = TOP_V4 >> prefix
+            return AddressSet(((low & (TOP_V4 ^ rest), low | rest),), ())
+    return _read_unusual(text)
+
+
+def _number(text: str) -> int:
+    """Four octets as a number; more than `TOP_V4` if one of them is none."""
+    octets = [int(octet) for octet in text.split(".")]
+    return octets[0] << 24 | octets[1] << 16 | octets[2] << 8 | octets[3] if max(octets) < 256 else TOP_V4 + 1
+
+
+def _read_unusual(text: str) -> AddressSet:
+    """IPv6, ranges, netmasks, `any`, and what is wrong."""
     try:
         if "/" in text:
             return AddressSet.of(ip_network(text, strict=False))

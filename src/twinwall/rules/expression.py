@@ -24,6 +24,7 @@ S = TypeVar("S", AddressSet, PortSet)
 
 DEEPEST = 32  # nested lists; and, on their own, variables inside variables
 TOKEN = re.compile(r"[!\[\],]|[^!\[\],\s]+")
+ITEM = re.compile(r"[^$!\[\],\s][^!\[\],\s]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ Lookup = Callable[[str], Terms[S]]  # a variable's terms by name; raises Mistake
 
 def read_terms(text: str, grammar: Grammar[S], lookup: Lookup[S]) -> Terms[S]:
     """The terms of an expression.  Raises `Mistake` with offsets into `text`, or what `lookup` raises."""
+    if ITEM.fullmatch(text):  # as nearly all are
+        return Terms(grammar.item(text), None)
     reader: _Reader[S] = _Reader(grammar, lookup)
     for token in TOKEN.finditer(text):
         reader.take(token.group(), token.start())

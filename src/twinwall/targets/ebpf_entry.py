@@ -2,7 +2,7 @@
 
     judge ─► count ─► stamp ─► a successor? tail call it ─► the last: drop if every stamp says so
 
-The program runs in two roles.  Alone, it judges, stamps and decides.  While one policy replaces another, the old program
+(What the only program drops needs no stamp: room for one costs more than the judgement.)  The program runs in two roles.  Alone, it judges, stamps and decides.  While one policy replaces another, the old program
 calls the new one, which finds the old one's stamp, adds its own and decides for both (docs/design/enforcement.md).
 
 Maps, by the symbols that stand for them:
@@ -19,6 +19,8 @@ metadata of a packet that goes on to another interface; without the seal, an ear
 """
 
 from __future__ import annotations
+
+from twinwall.path.table_layout import ACTION_DROP
 
 SECTION = "xdp"
 TABLE_SYMBOL, RECORDS_SYMBOL = "tw_table", "tw_records"
@@ -180,6 +182,14 @@ write_again:
   store i32 %both32, ptr %there
   br label %stamped
 room:
+  %followed = call i64 @control(i64 {CONTROL_SUCCESSOR})
+  %speaks = icmp eq i64 %followed, 0
+  %drops = icmp eq i64 %action, {ACTION_DROP}
+  %final = and i1 %speaks, %drops
+  br i1 %final, label %dropped_alone, label %make_room
+dropped_alone:
+  ret i32 {_XDP_DROP}
+make_room:
   %refused = call i64 inttoptr (i64 {_ADJUST_META} to ptr)(ptr %context, i64 -4)
   %failed = icmp ne i64 %refused, 0
   br i1 %failed, label %unstamped, label %write
