@@ -143,7 +143,8 @@ def run(
     command: Command, place: Path, inside: Sequence[str] = (), environment: Mapping[str, str] = MappingProxyType({})
 ) -> subprocess.CompletedProcess[str]:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    plain = {**os.environ, **environment, "PATH": programs, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    given = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # `make test` is no outer make
+    plain = {**given, **environment, "PATH": programs, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
     return subprocess.run(
         [*inside, "/bin/sh", "-c", command.line],
         cwd=place, env=plain, capture_output=True, text=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,

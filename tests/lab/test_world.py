@@ -73,13 +73,15 @@ def test_nothing_is_left_of_a_lab_that_is_ended(how):
 def test_a_world_that_breaks_says_why_and_is_gone():
     impossible = Policy(attach=Attach(inside=("a/b",), outside=("outside",)))
     ground = find_ground()
+    before = children(os.getpid())
     with Worlds(ground) as worlds, pytest.raises(EnforcementError, match="a/b"):
         worlds.run(Play("broken", ground.privileged, impossible), Outcome, lambda _: None)
-    assert children(os.getpid()) == set()
+    assert children(os.getpid()) <= before
 
 
 def test_closing_ends_a_world_that_is_playing():
     ground = find_ground()
+    before = children(os.getpid())
     with Worlds(ground) as worlds:
 
         def close(_: Progress) -> None:
@@ -89,4 +91,4 @@ def test_closing_ends_a_world_that_is_playing():
             worlds.run(Play("stateful", ground.privileged, bundled(STATEFUL)), Outcome, close)
         with pytest.raises(EnforcementError, match="the lab was ended"):
             worlds.run(Play("stateful", ground.privileged, bundled(STATEFUL)), Outcome, close)
-    assert children(os.getpid()) == set()
+    assert children(os.getpid()) <= before

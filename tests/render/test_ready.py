@@ -71,7 +71,16 @@ class Wires:
         return self.link + bytes(head)
 
     def counted(self) -> list[int]:
-        """Packets to port 7000 that came in, and that went out, and to port 6000 that went out; links may lose some too."""
+        """Packets to port 7000 that came in, and that went out, and to port 6000 that went out; links may lose some too.
+
+        A packet may be on its way still: the counts are those that are the same twice.
+        """
+        before, now = self._counts(), self._counts()
+        while now != before:
+            before, now = now, self._counts()
+        return now
+
+    def _counts(self) -> list[int]:
         tables = self.gateway.run("nft", "list", "table", "netdev", "seen") + self.gateway.run(
             "nft", "list", "table", "inet", "seen"
         )
