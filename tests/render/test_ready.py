@@ -14,6 +14,7 @@ from tests.oracle.kernel import Namespace, packet_socket, why_unavailable
 from tests.packets import ipv4, udp
 from tests.render.rendering import ATTACH
 from twinwall.live import nft
+from twinwall.live.grace import wait_for_packets
 from twinwall.live.nft import Table
 from twinwall.live.nft_counts import read_counts
 from twinwall.live.nft_objects import sweep
@@ -122,7 +123,9 @@ def take_over(found, generation: int) -> None:
     nft.load(ruleset.stage)
     nft.load(remove_table(generation) + stamps.staged(generation))
     nft.load(hook_text(stamps.hooks(), generation))
+    wait_for_packets()  # that have one stamp only
     nft.load(ruleset.switch)
+    wait_for_packets()  # that are in what goes now
     nft.load(remove_table(generation + 1))
     nft.load(sweep(lambda each: each != generation) or "# nothing\n")
 
