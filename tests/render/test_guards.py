@@ -70,6 +70,12 @@ def test_flow_bits_are_labels():
     assert found.effects == "ct label set 3"
 
 
+def test_bits_that_must_be_set_are_no_gates_however_many():
+    """Each gate is a chain that leads to the next, and nftables follows 16."""
+    asked = guard("alert tcp any any -> any any (flowbits:isset,a; flowbits:isset,b;)")
+    assert (asked.text, asked.gates) == ("ct label 0 ct label 1", ())
+
+
 def test_udp_says_its_length():
     assert guard("pass udp any any -> any any (dsize:>100;)", UDP).gates == (
         (f"udp length {{ 109-{TOP_PORT} }} goto {{next}}",),

@@ -32,10 +32,10 @@ def test_an_earlier_rule_is_looked_up_earlier():
 
 
 def test_a_guard_stands_in_front_and_a_gate_in_a_chain_of_its_own():
-    chains = walked("drop tcp any any -> any 80 (flags:S; flow:to_server; flowbits:isset,a;)")
+    chains = walked("drop tcp any any -> any 80 (flags:S; flow:to_server; flowbits:isset,a|b;)")
     (line,) = [line for line in chains["tcp4_original"] if line.startswith("jump")]
     gate = chains[line.removeprefix("jump ")]
-    assert gate == ["ct label 0 goto tcp4_body"]
+    assert gate == ["ct label 0 goto tcp4_body", "ct label 1 goto tcp4_body"]
     assert chains["tcp4_body"][0].startswith("@th,104,8 2 meta mark set th dport map @")
 
 

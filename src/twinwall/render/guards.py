@@ -97,6 +97,7 @@ def guard_of(rule: Rule, policy: Policy, family: int, protocol: int | None) -> G
         if lengths is None:
             return NEVER
         gates += lengths
+    texts += _bits(rule, policy)
     gates += _tests(rule, policy)
     return Guard(" ".join(texts), tuple(gates), _effects(rule, policy))
 
@@ -158,11 +159,18 @@ def _interfaces(rule: Rule, policy: Policy) -> list[str] | Never:
     return [f"iifname {{ {', '.join(names)} }}"] if names else NEVER
 
 
+def _bits(rule: Rule, policy: Policy) -> Iterator[str]:
+    """Bits that must be set, each by itself: no gate, because chains may lead on to no more than 16 (a limit of nftables)."""
+    for option in rule.flowbits:
+        if option.kind is FlowbitKind.ISSET and len(option.names) == 1:
+            yield f"ct label {policy.flowbits.index(option.names[0])}"
+
+
 def _tests(rule: Rule, policy: Policy) -> Iterator[Gate]:
     """A packet of no flow has no bits: `ct label` fails for it, so it passes `isnotset`."""
     for option in rule.flowbits:
         numbers = [policy.flowbits.index(name) for name in option.names]
-        if option.kind is FlowbitKind.ISSET:
+        if option.kind is FlowbitKind.ISSET and len(option.names) > 1:
             yield tuple(f"ct label {number} goto {{next}}" for number in numbers)
         elif option.kind is FlowbitKind.ISNOTSET:
             yield (" ".join(f"ct label {number}" for number in numbers) + " return", "goto {next}")
