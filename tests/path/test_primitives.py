@@ -12,6 +12,9 @@ from twinwall.path.primitives import (
     Pointer,
     branchless,
     get,
+    load_be16,
+    load_be32,
+    load_be64,
     load_u8,
     load_u16,
     load_u32,
@@ -55,6 +58,14 @@ def test_no_access_leaves_the_memory(load, store, size):
             load(wild, 0)
         with pytest.raises(IndexError):
             store(wild, 0, 1)
+
+
+def test_packet_fields_are_read_in_network_order():
+    frame = Pointer(bytes(range(9)), 1)
+    for load, size in ((load_be16, 2), (load_be32, 4), (load_be64, 8)):
+        assert load(frame, 0) == int.from_bytes(range(1, 1 + size), "big")
+        with pytest.raises(IndexError):
+            load(frame + 1, 8 - size)
 
 
 def test_tables_are_read_by_index():

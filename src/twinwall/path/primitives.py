@@ -11,7 +11,7 @@ product) is masked at once by the code that computes it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -22,6 +22,9 @@ __all__ = [
     "another",
     "branchless",
     "get",
+    "load_be16",
+    "load_be32",
+    "load_be64",
     "load_u8",
     "load_u16",
     "load_u32",
@@ -71,11 +74,11 @@ class Pointer:
     def __le__(self, other: Pointer) -> bool:
         return self.at <= other.at
 
-    def load(self, offset: int, size: int) -> int:
+    def load(self, offset: int, size: int, order: Literal["little", "big"] = "little") -> int:
         start = self.at + offset
         if start < 0 or start + size > len(self.memory):
             raise IndexError(f"read of {size} bytes at {start} outside {len(self.memory)} bytes")
-        return int.from_bytes(self.memory[start : start + size], "little")
+        return int.from_bytes(self.memory[start : start + size], order)
 
     def store(self, offset: int, size: int, value: int) -> None:
         start = self.at + offset
@@ -105,6 +108,21 @@ def load_u32(base: Address, offset: int) -> int:
 def load_u64(base: Address, offset: int) -> int:
     """The little-endian 64-bit value at `base + offset`."""
     return base.load(offset, 8)
+
+
+def load_be16(base: Address, offset: int) -> int:
+    """The big-endian 16-bit value at `base + offset`, which need not be aligned."""
+    return base.load(offset, 2, "big")
+
+
+def load_be32(base: Address, offset: int) -> int:
+    """The big-endian 32-bit value at `base + offset`."""
+    return base.load(offset, 4, "big")
+
+
+def load_be64(base: Address, offset: int) -> int:
+    """The big-endian 64-bit value at `base + offset`."""
+    return base.load(offset, 8, "big")
 
 
 def store_u8(base: Address, offset: int, value: int) -> None:

@@ -1,12 +1,14 @@
 """What the primitives are in machine terms: LLVM definitions of `tw_*`, one set for the processor, one for eBPF.
 
-The two differ in five places, and only there:
+The two differ in six places, and only there:
 
 - `opaque`: nothing on the processor; in eBPF a volatile round trip through the record's scratch word in map memory, after
   which the verifier knows nothing about the value, so that the states of the branches before it merge.
 - table reads: eBPF masks the index with the (power of two) size of the table, which is the bound the verifier asks for.  The
   masks are symbols that become numbers when the program is loaded, so that one object serves tables of every size.
 - `another`: the processor compares; in eBPF a marked call that becomes `may_goto` (`targets.ebpf_loops`), or the comparison.
+- packet bytes: for eBPF the big-endian loads are said to be aligned, or LLVM makes many loads of each.  They are not, and
+  need not be where the kernel trusts its machine with that (x86, arm64, POWER, s390); elsewhere the verifier refuses them.
 - `trailing_zeros` is an instruction of the processor, arithmetic in eBPF.
 - `prefetch` and `branchless` exist on the processor only.
 
@@ -37,6 +39,18 @@ define i64 @tw_store_u{bits}(i64 %base, i64 %offset, i64 %value) alwaysinline no
   {narrow}
   store i{bits} %small, ptr %pointer, align {align}
   ret i64 0
+}}
+"""
+
+_LOAD_BIG = """
+declare i{bits} @llvm.bswap.i{bits}(i{bits})
+define i64 @tw_load_be{bits}(i64 %base, i64 %offset) alwaysinline nounwind {{
+  %start = inttoptr i64 %base to ptr
+  %pointer = getelementptr i8, ptr %start, i64 %offset
+  %wire = load i{bits}, ptr %pointer, align {align}
+  %value = call i{bits} @llvm.bswap.i{bits}(i{bits} %wire)
+  {widen}
+  ret i64 %wide
 }}
 """
 
@@ -155,7 +169,9 @@ def _narrow(bits: int) -> str:
 
 def _memory(*, align: bool) -> str:
     return "".join(
-        _LOAD.format(bits=bits, widen=_widen(bits), narrow=_narrow(bits), align=bits // 8 if align else 1)
+        (_LOAD + (_LOAD_BIG if bits > 8 else "")).format(
+            bits=bits, widen=_widen(bits), narrow=_narrow(bits), align=bits // 8 if align else 1
+        )
         for bits in (8, 16, 32, 64)
     )
 

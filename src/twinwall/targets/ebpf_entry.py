@@ -2,8 +2,9 @@
 
     judge ─► count ─► stamp ─► a successor? tail call it ─► the last: drop if every stamp says so
 
-(What the only program drops needs no stamp: room for one costs more than the judgement.)  The program runs in two roles.  Alone, it judges, stamps and decides.  While one policy replaces another, the old program
-calls the new one, which finds the old one's stamp, adds its own and decides for both (docs/design/enforcement.md).
+The program runs in two roles.  Alone, it judges, stamps and decides; what it drops needs no stamp.  While one policy replaces
+another, the old program calls the new one, which finds the old one's stamp, adds its own and decides for both
+(docs/design/enforcement.md).
 
 Maps, by the symbols that stand for them:
 

@@ -38,6 +38,9 @@ PathFunction = Callable[..., Any]
 
 # Each primitive's arity.  All take and return 64-bit values; those that only act return 0.
 PRIMITIVES = {
+    "load_be16": 2,
+    "load_be32": 2,
+    "load_be64": 2,
     "load_u8": 2,
     "load_u16": 2,
     "load_u32": 2,
