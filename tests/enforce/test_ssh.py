@@ -1,11 +1,10 @@
-"""The SSH session a command is typed on: found behind sudo, and asked of the engine as the kernel would ask."""
-
-from ipaddress import ip_address
+"""The SSH session a command is typed on, asked of the engine as the kernel would ask."""
 
 import pytest
 
 from twinwall.compile.policy import compile_policy
-from twinwall.enforce.ssh import Session, find_session, judge
+from twinwall.enforce.session import Session
+from twinwall.enforce.ssh import judge
 from twinwall.rules.policy_file import read_policy_text
 
 SESSION = Session.parse("192.0.2.9 40000 198.51.100.1 22")
@@ -67,32 +66,3 @@ def test_ipv6_and_ports_of_one_s_own():
     assert str(session) == "[fe80::1]:40000 > [2001:db8::1]:2222"
     assert asked(stateful="pass tcp any any -> any 2222 (sid:1;)", session=session) is None
     assert asked(stateful="pass tcp any any -> any 22 (sid:1;)", session=session).cuts
-
-
-def test_ipv4_that_sshd_writes_as_ipv6_is_ipv4():
-    assert Session.parse("::ffff:192.0.2.9 40000 ::ffff:198.51.100.1 22") == SESSION
-
-
-@pytest.mark.parametrize("text", ["", "192.0.2.9 40000", "host 1 host 2", "192.0.2.9 x 198.51.100.1 22"])
-def test_what_sshd_never_writes_is_no_session(text):
-    assert Session.parse(text) is None
-
-
-def process(proc, pid, parent, environment):
-    (proc / str(pid)).mkdir(parents=True)
-    (proc / str(pid) / "environ").write_bytes(environment)
-    (proc / str(pid) / "stat").write_text(f"{pid} (a (strange) name) S {parent} 1 1 0")
-
-
-def test_the_session_is_found_behind_sudo(tmp_path):
-    process(tmp_path, 30, 20, b"PATH=/bin\0SUDO_USER=ann\0")
-    process(tmp_path, 20, 10, b"PATH=/bin\0")
-    process(tmp_path, 10, 1, b"HOME=/\0SSH_CONNECTION=192.0.2.9 40000 198.51.100.1 22\0")
-    assert find_session(tmp_path, 30) == SESSION
-    assert find_session(tmp_path, 30).client == ip_address("192.0.2.9")
-
-
-def test_where_nobody_has_one_there_is_none(tmp_path):
-    process(tmp_path, 30, 1, b"PATH=/bin\0")
-    assert find_session(tmp_path, 30) is None
-    assert find_session(tmp_path, 31) is None

@@ -66,7 +66,7 @@ def open_desk(state: str | None, *, no_wait: bool = False) -> Desk:
     from twinwall.enforce.desk import make_desk  # noqa: PLC0415 - `--help` needs none of it
     from twinwall.enforce.journal import author  # noqa: PLC0415
     from twinwall.enforce.privilege import require_privileges  # noqa: PLC0415
-    from twinwall.enforce.ssh import find_session  # noqa: PLC0415
+    from twinwall.enforce.session import find_session  # noqa: PLC0415
     from twinwall.enforce.state import State  # noqa: PLC0415
 
     require_privileges()

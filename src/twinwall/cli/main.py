@@ -5,6 +5,7 @@ Exit codes, the same for every command, are in `cli.exit_codes` and docs/command
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from typing import cast
@@ -13,6 +14,7 @@ import click
 
 from twinwall.version import __version__
 
+COLLECT = (100_000, 50, 1_000)  # reading a policy makes hundreds of thousands of values, and no garbage that hangs in cycles
 COMMANDS = {
     "replay": "run captures through a policy: a decision for every packet",
     "explain": "say what a policy does to a packet given in words, step by step",
@@ -67,4 +69,5 @@ def main() -> None:
     """The entry point.  Errors of the user's input end here, each with place, cause and remedy."""
     from twinwall.cli.exit_codes import run  # noqa: PLC0415 - kept apart so that tests call it with arguments
 
+    gc.set_threshold(*COLLECT)
     sys.exit(run(cli, sys.argv[1:]))

@@ -117,11 +117,13 @@ def propose_removal(desk: Desk) -> Proposal:
 def propose_blueprint(desk: Desk, new: Blueprint | None) -> Proposal:
     """The same, of a policy that is there already, or of none."""
     from twinwall.enforce.plan import plan  # noqa: PLC0415 - `--help` needs none of it
-    from twinwall.enforce.ssh import find_session, interface_of, judge  # noqa: PLC0415
+    from twinwall.enforce.session import find_session, interface_of  # noqa: PLC0415
 
     standing = desk.in_force()
     made = plan(desk.blueprint(standing), desk.outline(standing), new, desk.machine, damaged=desk.damaged(standing))
     session = find_session()
     if session is None or new is None:
         return Proposal(made, None)
+    from twinwall.enforce.ssh import judge  # noqa: PLC0415 - it brings the engine
+
     return Proposal(made, judge(new.policy, new.compiled, session, interface_of(session)))

@@ -1,24 +1,19 @@
-"""The SSH connection that a command was typed on, and whether a policy would let it live.
+"""Whether a policy would let the SSH connection live that a command was typed on.
 
-`SSH_CONNECTION` is looked for in this process and its ancestors, because sudo does not hand it on.  The connection's packets
-are asked of the engine, as the kernel will ask them: the tracker knows the connection, the policy does not yet.
+The connection's packets are asked of the engine, as the kernel will ask them: the tracker knows the connection, the policy does
+not yet.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from pathlib import Path
 
 import numpy as np
 
 from twinwall.compile.policy import CompiledPolicy, compile_policy
 from twinwall.conntrack.entry import E_CACHE_O, E_CANDIDATE_R, ENTRY_BYTES
 from twinwall.conntrack.header import H_ENTRIES
+from twinwall.enforce.session import Session
 from twinwall.engine.conversation import Conversation
 from twinwall.engine.engine import Engine
 from twinwall.engine.machine import InterpretedMachine
@@ -30,34 +25,10 @@ from twinwall.path.layout import NO_RULE
 from twinwall.path.reason import StageName, Verdict
 from twinwall.policy.model import Mode, Policy, StatefulStage, StatelessStage
 
-VARIABLE = b"SSH_CONNECTION="
-DEEPEST = 64  # ancestors looked at; a chain of processes that long is not a login
 START = 1_000_000_000 * 1_000_000_000  # the conversation's clock starts here: nanoseconds since 1970
 TABLE = 64  # connections that the engine has room for: there is one
 OPENING = ("S", "< S.", "> .")
 DATA = ("> P. len 64", "< P. len 64", "> .")
-
-
-@dataclass(frozen=True)
-class Session:
-    """An SSH connection, as the server sees it."""
-
-    client: IPv4Address | IPv6Address
-    client_port: int
-    server: IPv4Address | IPv6Address
-    server_port: int
-
-    def __str__(self) -> str:
-        return f"{_end(self.client, self.client_port)} > {_end(self.server, self.server_port)}"
-
-    @classmethod
-    def parse(cls, text: str) -> Session | None:
-        """What sshd puts into `SSH_CONNECTION`; None for anything else."""
-        try:
-            client, client_port, server, server_port = text.split()
-            return cls(_address(client), int(client_port), _address(server), int(server_port))
-        except ValueError:
-            return None
 
 
 @dataclass(frozen=True)
@@ -67,40 +38,6 @@ class Refusal:
     cuts: bool
     packet: str
     why: str
-
-
-def find_session(proc: Path = Path("/proc"), pid: int | None = None) -> Session | None:
-    """The SSH session that this process belongs to; None if there is none."""
-    own = os.environ.get(VARIABLE.decode()[:-1])
-    if own is not None and pid is None:
-        return Session.parse(own)
-    for environment in _environments(proc, os.getpid() if pid is None else pid):
-        for entry in environment.split(b"\0"):
-            if entry.startswith(VARIABLE):
-                return Session.parse(entry[len(VARIABLE) :].decode(errors="replace"))
-    return None
-
-
-def _environments(proc: Path, pid: int) -> Iterator[bytes]:
-    """The environments of a process and its ancestors, as far as they may be read."""
-    for _ in range(DEEPEST):
-        if pid <= 1:
-            return
-        try:
-            yield (proc / str(pid) / "environ").read_bytes()
-            pid = int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            return
-
-
-def interface_of(session: Session) -> str:
-    """The interface that the client's packets come in through, as far as the routes say; empty if they do not."""
-    command = ["ip", "-json", "route", "get", str(session.client), "from", str(session.server)]
-    try:
-        done = subprocess.run(command, capture_output=True, check=True)
-        return str(json.loads(done.stdout)[0].get("dev", ""))
-    except (OSError, subprocess.CalledProcessError, ValueError, LookupError):
-        return ""
 
 
 def judge(policy: Policy, compiled: CompiledPolicy, session: Session, interface: str = "") -> Refusal | None:
@@ -177,14 +114,3 @@ def _hand_over(before: Engine, after: Engine) -> None:
     rows = words[: len(entries) * after.connections.entry_bytes // 8].reshape(len(entries), -1)
     rows[:, E_CACHE_O : E_CANDIDATE_R + 1] = 0
     rows[:, ENTRY_BYTES // 8 :] = np.uint64(0)
-
-
-def _end(host: IPv4Address | IPv6Address, port: int) -> str:
-    return f"[{host}]:{port}" if host.version == 6 else f"{host}:{port}"
-
-
-def _address(text: str) -> IPv4Address | IPv6Address:
-    """An address; the part behind `%` names the link of a link-local one, and IPv4 in IPv6 is IPv4 on the wire."""
-    address = ip_address(text.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address
