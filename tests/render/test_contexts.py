@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+from tests.render.rendering import chains_of, policy_of, text_of
 from twinwall.render.chains import Chains
 from twinwall.render.contexts import DUE, ESTABLISHED, EVERY_PLACE, PLACES, place_name, render_learning, render_places
+from twinwall.render.marks import CT_SEEN_ORIGINAL, CT_SEEN_REPLY
+
+SEEN = CT_SEEN_ORIGINAL | CT_SEEN_REPLY
 
 
 def place_chains(walks: dict[int, str]) -> str:
@@ -51,3 +57,30 @@ def test_learning_writes_generation_and_direction_first():
     render_learning(chains, 3)
     assert "ct mark set ct mark | 0x68000000" in chains.text().split("chain learn_original")[1]
     assert "ct mark set ct mark | 0x70000000" in chains.text().split("chain learn_reply")[1]
+
+
+def writes_before_verdict(chains, name, *, written=False):
+    """Whether some way through a chain writes that a direction was asked before a verdict on the flow; whether it writes it."""
+    found = False
+    for line in chains[name]:
+        for target in re.findall(r"(?:goto|jump) (\w+)", line):
+            found = found or (target == "mark_flow" and written)
+            inner, writes = writes_before_verdict(chains, target, written=written)
+            found, written = found or inner, written or ("jump" in line and writes)
+        written = written or any(int(bits, 16) & SEEN for bits in re.findall(r"ct mark set ct mark \| (0x\w+)", line))
+    return found, written
+
+
+def test_a_verdict_that_another_processor_overwrites_is_asked_for_again():
+    """What it may put back is any mark that a packet of the other direction can have read meanwhile."""
+    rules = (
+        "drop ip any any -> 192.0.2.0/24 any ()",
+        "pass tcp any any -> any 80 (flow:established;)",
+        "alert ip any any -> any any ()",
+    )
+    chains = chains_of(text_of(policy_of(*rules)))
+    due = [name for name in chains if re.fullmatch(r"at_\w+_due", name)]
+    assert due
+    for name in due:
+        assert writes_before_verdict(chains, name) == (False, False)
+    assert any("jump learn_seen" in lines for lines in chains.values())

@@ -75,17 +75,26 @@ def _due(chains: Chains, walks: Mapping[int, str], place: int) -> str:
     return chains.share(f"place_{place_name(place)}", lines)
 
 
-def render_learning(chains: Chains, generation: int) -> None:
+def render_learning(chains: Chains, generation: int, *, due: bool = False) -> None:
     """What a packet of a flow teaches about it, whatever its verdict: `learn_original`, `learn_reply`.
 
     Both stand behind the choice of the packet's place: what is learned is about the packets to come.
+
+    `due`: some rule is asked once for each direction.  That it was asked is written behind the walk (`learn_seen`), and only of
+    a flow without a verdict: the kernel reads and writes a mark in two steps, and another processor's packet of the
+    same flow may put back what it read.  A verdict that is lost this way must not leave the flow as one that has been asked.
     """
     established = f"ct mark set ct mark | {CT_ESTABLISHED:#010x}"
     picked_up = f"ct state new ct mark & {CT_GENERATION:#010x} == 0x0 tcp flags & (syn | rst) == 0x0 {established}"
     for side in (0, 1):
-        bits = generation << CT_GENERATION_SHIFT | SEEN[side]
-        lines = [f"ct mark set ct mark | {bits:#010x}", f"meta l4proto {TCP} goto learn_tcp"]
-        chains.add(f"learn_{SIDES[side]}", lines if side else [picked_up, *lines])
+        number = generation << CT_GENERATION_SHIFT
+        for name, bits in (("", number | SEEN[side]), *((("_due", number),) if due else ())):
+            new = f"ct mark & {bits:#010x} != {bits:#010x} ct mark set ct mark | {bits:#010x}"
+            lines = [new, f"meta l4proto {TCP} goto learn_tcp"]
+            chains.add(f"learn_{SIDES[side]}{name}", lines if side else [picked_up, *lines])
+    if due:
+        mine, theirs = (f"ct direction {SIDES[side]} ct mark set ct mark | {SEEN[side]:#010x}" for side in (0, 1))
+        chains.add("learn_seen", [f"{mine} return", theirs])
     chains.add(
         "learn_tcp",
         [

@@ -9,7 +9,7 @@ from twinwall.path.reason import Reason, Verdict
 from twinwall.policy.model import Action, Policy
 from twinwall.render.chains import Chains
 from twinwall.render.classes import ProtocolClass
-from twinwall.render.hits import Hits
+from twinwall.render.hits import SEEN, Hits
 from twinwall.render.marks import REPORTS
 from twinwall.render.verdicts import DECIDED_TEST, Ends
 from twinwall.render.words import word_of
@@ -36,8 +36,8 @@ class Tails:
         """Whether two places end alike."""
         return self.due(protocols, place) == self.due(protocols, other)
 
-    def tail(self, protocols: ProtocolClass, place: int, *, fast: bool) -> str:
-        """The chain behind the walk."""
+    def tail(self, protocols: ProtocolClass, place: int, *, fast: bool, asked: bool = False) -> str:
+        """The chain behind the walk.  `asked`: rules were asked that are asked once."""
         due = self.due(protocols, place)
         lines = [f"{DECIDED_TEST} goto settle"] if due and self.hits.uses.walks_on else []
         decided = ""
@@ -48,6 +48,8 @@ class Tails:
             if default.rule.action is Action.DROP and not decided:
                 end = self.ends.end(Verdict.DROP, default.reason)
                 decided = f"meta mark set {word:#010x} goto {end}"
+        if asked:
+            lines.insert(0, SEEN)
         if decided:
             return self.chains.share("tail", [*lines, decided])
         if fast:

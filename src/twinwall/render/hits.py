@@ -16,6 +16,7 @@ from twinwall.render.marks import ACTION_MASK, ACTION_SHIFT, CT_DROP, CT_PASS, C
 from twinwall.render.verdicts import DECIDED_TEST, Ends
 
 ACTION = f"meta mark & {ACTION_MASK:#010x}"
+SEEN = "jump learn_seen"  # `contexts.render_learning`
 SCOPE = f"meta mark & {marks.SCOPE_FLOW:#010x} != 0x0"
 
 
@@ -59,31 +60,32 @@ class Hits:
         if uses.flow:
             self._flow()
 
-    def hit(self, *, fast: bool = False, keep: bool = False) -> str:
+    def hit(self, *, fast: bool = False, keep: bool = False, due: bool = False) -> str:
         """The chain to jump to.  `fast`: the packet's place in its flow is where the next ones will be.
 
-        `keep`: a pass returns too, because rules behind it set flow bits.
+        `keep`: a pass returns too, because rules behind it set flow bits.  `due`: rules are asked that are asked once.
         """
-        name = "hit" + ("_fast" if fast else "") + ("_keep" if keep else "")
+        name = "hit" + ("_fast" if fast else "") + ("_keep" if keep else "") + ("_due" if due else "")
         if name not in self.chains:
-            self.chains.add(name, self._hit(fast=fast, keep=keep))
+            self.chains.add(name, self._hit(fast=fast, keep=keep, due=due))
         return name
 
-    def _hit(self, *, fast: bool, keep: bool) -> list[str]:
+    def _hit(self, *, fast: bool, keep: bool, due: bool) -> list[str]:
         uses, lines = self.uses, []
         if uses.reports:
             lines.append(f"meta mark & {marks.REPORTS:#010x} != 0x0 jump report")
         if RuleAction.ALERT in uses.actions:
             lines.append(f"{ACTION} == {action(RuleAction.ALERT)} return")
         if RuleAction.INSPECT in uses.actions:
-            lines.append(f"{ACTION} == {action(RuleAction.INSPECT)} goto {self._inspect()}")
+            lines.append(f"{ACTION} == {action(RuleAction.INSPECT)} goto {self._inspect(due=due)}")
         if uses.flow:
             lines.append(f"{SCOPE} jump mark_flow")
         if uses.walks_on:
-            lines.append(f"{DECIDED_TEST} goto {self._overruled(keep=keep)}")
-        targets = {RuleAction.DROP: self._stopped(Verdict.DROP), RuleAction.REJECT: self._stopped(Verdict.REJECT)}
+            lines.append(f"{DECIDED_TEST} goto {self._overruled(keep=keep, due=due)}")
+        stops = {RuleAction.DROP: Verdict.DROP, RuleAction.REJECT: Verdict.REJECT}
+        targets = {each: self._stopped(verdict, due=due) for each, verdict in stops.items()}
         if not keep:
-            targets[RuleAction.PASS] = self.passed(fast=fast)
+            targets[RuleAction.PASS] = self.passed(fast=fast, due=due)
         pairs = [f"{action(each)} : goto {targets[each]}" for each in sorted(targets) if each in uses.actions]
         if pairs:
             lines.append(f"{ACTION} vmap {{ {', '.join(pairs)} }}")
@@ -104,20 +106,26 @@ class Hits:
             ],
         )
 
-    def _ends_of(self, verdict: Verdict) -> list[str]:
-        lines = [f"goto {self.ends.end(verdict, Reason.RULE)}"]
+    def _ends_of(self, verdict: Verdict, *, due: bool) -> list[str]:
+        """A verdict on the flow says by itself that its rules were asked."""
+        lines = [*([SEEN] if due else []), f"goto {self.ends.end(verdict, Reason.RULE)}"]
         if self.uses.flow:
             lines.insert(0, f"{SCOPE} goto {self.ends.end(verdict, Reason.RULE_FLOW)}")
         return lines
 
-    def passed(self, *, fast: bool = False) -> str:
+    def passed(self, *, fast: bool = False, due: bool = False) -> str:
         """The chain of a packet that a pass rule decides."""
         learn = [f"meta mark & {marks.FAST:#010x} != 0x0 ct state established jump fast"] if fast else []
-        return self.chains.share("passed", [*learn, *self._ends_of(Verdict.PASS)])
+        ends = self._ends_of(Verdict.PASS, due=due)
+        return self.chains.share("passed", [*ends[:-1], *learn, ends[-1]] if due else [*learn, *ends])
 
-    def _stopped(self, verdict: Verdict) -> str:
+    def settled(self, *, due: bool = False) -> str:
+        """The chain of a packet that no rule behind this one decides."""
+        return self.chains.share("settle_due", [SEEN, "goto settle"]) if due else "settle"
+
+    def _stopped(self, verdict: Verdict, *, due: bool) -> str:
         """Drop or reject: at once, or note it and walk on."""
-        now = self.chains.share(f"{verdict.name.lower()}_now", self._ends_of(verdict))
+        now = self.chains.share(f"{verdict.name.lower()}_now", self._ends_of(verdict, due=due))
         if not self.uses.walks_on:
             return now
         return self.chains.share(
@@ -132,11 +140,11 @@ class Hits:
         marked = [*self.ends.seen(Reason.RULE_FLOW), self.ends.decide(verdict, Reason.RULE_FLOW)]
         return [f"{SCOPE} goto {self.chains.share(f'{verdict.name.lower()}_noted_flow', marked)}", *lines]
 
-    def _overruled(self, *, keep: bool) -> str:
+    def _overruled(self, *, keep: bool, due: bool) -> str:
         """A match of a packet that is dropped already: a pass ends the walk, a reject adds its answer."""
         lines = []
         if RuleAction.PASS in self.uses.actions and not keep:
-            lines.append(f"{ACTION} == {action(RuleAction.PASS)} goto settle")
+            lines.append(f"{ACTION} == {action(RuleAction.PASS)} goto {self.settled(due=due)}")
         if RuleAction.REJECT in self.uses.actions:
             dropped = [int(Verdict.DROP) << 8 | int(reason) for reason in (Reason.RULE, Reason.RULE_FLOW)]
             states = ", ".join(f"{0x7717:x}:{state:x}" for state in dropped)
@@ -144,7 +152,7 @@ class Hits:
             lines.append(f"{ACTION} == {action(RuleAction.REJECT)} meta priority {{ {states} }} goto {noted}")
         return self.chains.share("overruled", lines)
 
-    def _inspect(self) -> str:
+    def _inspect(self, *, due: bool) -> str:
         """The packet leaves for the inspector with its mark, unless it is dropped anyway."""
         first = [f"{DECIDED_TEST} return"] if self.uses.walks_on else []
-        return self.chains.share("inspect", [*first, "accept"])
+        return self.chains.share("inspect", [*first, *([SEEN] if due else []), "accept"])

@@ -31,7 +31,7 @@ from twinwall.render.switch import Hook, TableText, marker_chain, switch_text
 from twinwall.render.sysctls import unsupported_tracking
 from twinwall.render.unsupported import Unsupported, refuse
 from twinwall.render.verdicts import Ends, counters_text
-from twinwall.render.walk import Walks, flow_rules
+from twinwall.render.walk import Walks, asked_once, flow_rules
 from twinwall.render.words import word_of
 
 TABLE = "inet twinwall"
@@ -82,7 +82,7 @@ def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
     render_judge(chains, ends, policy.stateful, options, flows=flow_rules(policy))
     same = render_fast_set(chains, options.generation, _two_way(policy, parts))
     render_flow_verdicts(chains, ends)
-    render_learning(chains, options.generation)
+    render_learning(chains, options.generation, due=asked_once(policy))
     render_places(chains, walks.render(parts))
     if flow_rules(policy):
         walks.asked_before(parts)

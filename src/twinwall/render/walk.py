@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from twinwall.policy.model import Policy
+from twinwall.policy.model import Policy, RuleType
 from twinwall.render import marks
 from twinwall.render.chains import Chains
 from twinwall.render.contexts import DUE, ESTABLISHED, NO_FLOW, PLACES, SIDES, place_name
 from twinwall.render.defaults import Tails
 from twinwall.render.elements import Sets, field_text, key_text, line_text, map_text
-from twinwall.render.hits import ACTION, Hits, action
+from twinwall.render.hits import ACTION, SEEN, Hits, action
 from twinwall.render.layers import Step
 from twinwall.render.marks import RuleAction
 from twinwall.render.match import DESTINATION_PORT, asked_fields
@@ -36,9 +36,17 @@ class Walks:
         return {place: self._place(parts, place) for place in PLACES}
 
     def _place(self, parts: Sequence[Part], place: int) -> str:
-        learn = [] if place & NO_FLOW else [f"jump learn_{SIDES[place & 1]}"]
+        due = self._is_due(parts, place)
+        if place & DUE and not place & NO_FLOW and not due:
+            return self._place(parts, place ^ DUE)
+        learn = [] if place & NO_FLOW else [f"jump learn_{SIDES[place & 1]}{'_due' if due else ''}"]
         targets = self._by_port([(part, self._walk(part, place)) for part in parts], place_name(place))
         return self.chains.share(f"at_{place_name(place)}", [*learn, *self.dispatch(targets)])
+
+    @staticmethod
+    def _is_due(parts: Sequence[Part], place: int) -> bool:
+        """Whether rules are asked in this place that are asked once."""
+        return bool(place & DUE and not place & NO_FLOW) and any(part.asked(place) != part.asked(place ^ DUE) for part in parts)
 
     def _by_port(self, targets: Sequence[tuple[Part, str]], name: str, *, swapped: bool = False) -> list[tuple[Part, str]]:
         """One target for each class: the parts of its ports are told apart behind it."""
@@ -67,16 +75,19 @@ class Walks:
         return [*lines, f"goto {rest[6]}"]
 
     def _walk(self, part: Part, place: int) -> str:
+        due = bool(place & DUE and not place & NO_FLOW)
+        if due and not self._is_due([part], place):
+            return self.chains.share(f"{part.name}_{place_name(place)}", [SEEN, f"goto {self._walk(part, place ^ DUE)}"])
         steps = part.asked(place)
         fast = self._is_fast(part, place)
         lines: list[str] = []
         for at, step in enumerate(steps):
             behind = [each for each in steps[at + 1 :] if each.guard.effects]
             keep = bool(behind) and any(action_of(word) is RuleAction.PASS for word in part.plan.words_of(step))
-            lines += self._step(part, step, self.hits.hit(fast=fast, keep=keep))
+            lines += self._step(part, step, self.hits.hit(fast=fast, keep=keep, due=due))
             if keep:
-                lines.append(f"{ACTION} == {action(RuleAction.PASS)} goto {self._effects(part, behind)}")
-        tail = self.tails.tail(part.protocols, place, fast=fast)
+                lines.append(f"{ACTION} == {action(RuleAction.PASS)} goto {self._effects(part, behind, due=due)}")
+        tail = self.tails.tail(part.protocols, place, fast=fast, asked=due)
         return self.chains.share(f"{part.name}_{place_name(place)}", [*lines, f"goto {tail}"]) if lines else tail
 
     def _is_fast(self, part: Part, place: int) -> bool:
@@ -123,15 +134,15 @@ class Walks:
             self.maps.append(map_text(name, units, fields, part.family, "mark", words))
         return self._maps[key]
 
-    def _effects(self, part: Part, steps: Sequence[Step]) -> str:
+    def _effects(self, part: Part, steps: Sequence[Step], *, due: bool) -> str:
         """The rest of a walk that was ended by a pass: rules still set flow bits."""
         lines: list[str] = []
         for step in steps:
             asked = line_text(part.plan.units_of(step)[0], part.family, self.sets)
             lines += self._guarded(step, f"{asked} {step.guard.effects}".strip(), f"{part.name}_effect_body")
-        after = [f"goto {self.hits.passed()}"]
+        after = [f"goto {self.hits.passed(due=due)}"]
         if self.hits.uses.walks_on:
-            after.insert(0, "meta priority & 0xffff0000 == 0x77170000 goto settle")
+            after.insert(0, f"meta priority & 0xffff0000 == 0x77170000 goto {self.hits.settled(due=due)}")
         return self.chains.share(f"{part.name}_effects", [*lines, *after])
 
     def asked_before(self, parts: Sequence[Part]) -> str:
@@ -158,3 +169,8 @@ class Walks:
 def flow_rules(policy: Policy) -> bool:
     """Whether some rule's verdict covers its flow."""
     return any(covers_flow(rule) for rule in policy.stateful.rules)
+
+
+def asked_once(policy: Policy) -> bool:
+    """Whether some rule is asked once for each direction of a flow."""
+    return any(rule.type is RuleType.IP_ONLY for rule in policy.stateful.rules)
