@@ -24,7 +24,7 @@ def test_what_goes_on_carries_no_mark_of_ours():
 def test_a_reject_answers_and_drops_what_has_no_answer():
     chains = Chains()
     Ends(chains, None).end(Verdict.REJECT, Reason.RULE)
-    answer = chains.text().split("chain answer")[1]
+    answer = chains.text().split("chain reject_rule")[1]
     assert answer.index("tcp reset") < answer.index("icmp type") < answer.index("icmpv6 type") < answer.index("\tdrop")
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cache
+
+MOST = 15  # chains one behind another: the kernel follows 16, and the base chain that leads to a generation's own is one
+LEADS_TO = re.compile(r"\b(?:goto|jump) (\w+)")
 
 
 class Chains:
@@ -34,6 +39,16 @@ class Chains:
 
     def __contains__(self, name: str) -> bool:
         return name in self._lines
+
+    def longest(self) -> list[str]:
+        """The longest way of a packet from chain to chain."""
+
+        @cache
+        def way(name: str) -> list[str]:
+            nexts = dict.fromkeys(found for line in self._lines.get(name, ()) for found in LEADS_TO.findall(line))
+            return [name, *max((way(each) for each in nexts), key=len, default=[])]
+
+        return max((way(name) for name in self._lines), key=len, default=[])
 
     def text(self) -> str:
         """All chains."""

@@ -55,6 +55,7 @@ class Hits:
         self.chains, self.ends, self.uses = chains, ends, uses
         self.generation = generation << marks.CT_GENERATION_SHIFT
         self.log_group = log_group
+        self.settles_due = False  # whether a walk ends in `settle_due`
         if uses.reports:
             chains.add("report", [f'log prefix "twinwall {generation}" group {log_group} snaplen 128'])
         if uses.flow:
@@ -121,7 +122,8 @@ class Hits:
 
     def settled(self, *, due: bool = False) -> str:
         """The chain of a packet that no rule behind this one decides."""
-        return self.chains.share("settle_due", [SEEN, "goto settle"]) if due else "settle"
+        self.settles_due |= due
+        return "settle_due" if due else "settle"
 
     def _stopped(self, verdict: Verdict, *, due: bool) -> str:
         """Drop or reject: at once, or note it and walk on."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from twinwall.compile.defaults import default_rules
 from twinwall.policy.model import Attach, Exceptional, Mode, Policy
 from twinwall.render.bridge import bridge_table, render_bridge_hooks
-from twinwall.render.chains import Chains
+from twinwall.render.chains import MOST, Chains
 from twinwall.render.contexts import ESTABLISHED, render_learning, render_places
 from twinwall.render.defaults import Tails
 from twinwall.render.elements import listed, sized
@@ -89,13 +89,23 @@ def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
     tails.settle()
     if any(rule.inspect for rule in policy.stateful.rules):
         render_inspection(chains, ends, policy.attach, options)
-    if "answer" in chains and policy.stateful.invalid is not Exceptional.DROP and policy.attach.mode is not Mode.HOST:
+    if ends.answers and policy.stateful.invalid is not Exceptional.DROP and policy.attach.mode is not Mode.HOST:
         render_untracked_answers(chains)
+    refuse(_too_deep(chains), policy)
     sets = [INET.declared, same, _flow_hits(policy, parts), *walks.sets.text, *walks.maps]
     body = [counters_text(ends), *sets, chains.text(), _sending(policy, policy.attach), render_nat(policy.nat)]
     inet = TableText(TABLE, "".join(body), INET.filled(TABLE))
     tables = (bridge_table(policy.attach, options.generation), inet) if policy.attach.mode is Mode.BRIDGE else (inet,)
     return _scripts(options, tables, _stateless(policy, policy.attach, options))
+
+
+def _too_deep(chains: Chains) -> tuple[Unsupported, ...]:
+    """Linux follows only so many chains for one packet."""
+    way = chains.longest()
+    if len(way) <= MOST:
+        return ()
+    what = f"what the rules ask takes a packet through {len(way)} chains, and Linux follows {MOST}: {', '.join(way)}"
+    return (Unsupported(what, "ask for less in one rule: fewer `flowbits`, a simpler `dsize`, fewer fields at once"),)
 
 
 def _base(chains: Chains, ends: Ends, attach: Attach, options: RenderOptions) -> None:

@@ -29,6 +29,7 @@ class Ends:
         self._witness = witness
         self._host = host
         self._settled: dict[int, str] = {}
+        self.answers = False  # whether something is rejected
         self.counters: dict[str, None] = {}
 
     def counter(self, name: str) -> str:
@@ -50,15 +51,23 @@ class Ends:
         """The chain that ends a packet's way; a packet that goes on has no mark of ours any more."""
         name = f"{verdict.name.lower()}_{reason.name.lower()}"
         if name not in self._chains:
-            clear = "meta mark set 0x00000000 " if verdict is Verdict.PASS else ""
-            word = f"goto {self.answer()}" if verdict is Verdict.REJECT else WORDS[verdict]
-            self._chains.add(name, [*self.seen(reason, mark), f"{self.reason(verdict, reason)} {clear}{word}"])
+            self._chains.add(name, [*self.seen(reason, mark), *self._last(verdict, self.reason(verdict, reason))])
         return name
+
+    def _last(self, verdict: Verdict, counter: str) -> list[str]:
+        """The lines of a verdict.  An answer is written out: Linux follows sixteen chains, and this is the last of all."""
+        if verdict is Verdict.REJECT:
+            return [counter, *self._answer()]
+        return [f"{counter} {'meta mark set 0x00000000 ' if verdict is Verdict.PASS else ''}{WORDS[verdict]}"]
+
+    def _answer(self) -> list[str]:
+        self.answers = True
+        return [*([f"meta mark set {REJECTED:#010x}"] if self._host else []), *ANSWER]
 
     def answer(self) -> str:
         """The chain that answers a packet, and drops it."""
         if "answer" not in self._chains:
-            self._chains.add("answer", [f"meta mark set {REJECTED:#010x}", *ANSWER] if self._host else ANSWER)
+            self._chains.add("answer", self._answer())
         return "answer"
 
     def decide(self, verdict: Verdict, reason: Reason) -> str:
@@ -66,8 +75,7 @@ class Ends:
         state = int(verdict) << 8 | int(reason)
         if state not in self._settled:
             name = f"settled_{verdict.name.lower()}_{reason.name.lower()}"
-            word = f"goto {self.answer()}" if verdict is Verdict.REJECT else "drop"
-            self._settled[state] = self._chains.add(name, [f"{self.reason(verdict, reason)} {word}"])
+            self._settled[state] = self._chains.add(name, self._last(verdict, self.reason(verdict, reason)))
         return f"meta priority set {priority(state)}"
 
     @property
