@@ -62,7 +62,7 @@ def test_without_interfaces_it_says_how_to_name_them(policy, capsys):
 def test_an_export_is_rendered_where_the_options_say(capsys):
     export = ROOT / "examples" / "aws"
     assert twinwall("render", export, *ATTACHED, "--home-net", "10.20.0.0/16") == ExitCode.FINE
-    assert 'iifname { "lo", "wan0" }' in capsys.readouterr().out
+    assert 'oifname { "lo", "wan0" }' in capsys.readouterr().out
 
 
 def test_a_mistake_in_the_policy_is_reported(tmp_path, capsys):
