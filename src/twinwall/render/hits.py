@@ -146,7 +146,8 @@ class Hits:
         """A match of a packet that is dropped already: a pass ends the walk, a reject adds its answer."""
         lines = []
         if RuleAction.PASS in self.uses.actions and not keep:
-            lines.append(f"{ACTION} == {action(RuleAction.PASS)} goto {self.settled(due=due)}")
+            passes = f"{ACTION} == {action(RuleAction.PASS)}"
+            lines += [*([f"{passes} {SEEN}"] if due else []), f"{passes} goto settle"]
         if RuleAction.REJECT in self.uses.actions:
             dropped = [int(Verdict.DROP) << 8 | int(reason) for reason in (Reason.RULE, Reason.RULE_FLOW)]
             states = ", ".join(f"{0x7717:x}:{state:x}" for state in dropped)

@@ -75,12 +75,10 @@ class Walks:
         return [*lines, f"goto {rest[6]}"]
 
     def _walk(self, part: Part, place: int) -> str:
-        due = bool(place & DUE and not place & NO_FLOW)
-        if due and not self._is_due([part], place):
-            return self.chains.share(f"{part.name}_{place_name(place)}", [SEEN, f"goto {self._walk(part, place ^ DUE)}"])
+        due = self._is_due([part], place)
         steps = part.asked(place)
         fast = self._is_fast(part, place)
-        lines: list[str] = []
+        lines = [SEEN] if place & DUE and not place & NO_FLOW and not due else []  # no verdict on the flow can come
         for at, step in enumerate(steps):
             behind = [each for each in steps[at + 1 :] if each.guard.effects]
             keep = bool(behind) and any(action_of(word) is RuleAction.PASS for word in part.plan.words_of(step))
