@@ -17,7 +17,8 @@ HEAD = """# What enforcement costs
 Written by `make bench` as root; not by hand. Everything below was measured in one run, the forms taking turns, in
 network namespaces of one machine; medians over the rounds. The kernel's own XDP test run with live frames drives the
 receive path, so that no sender is the limit; its own cost is in every number (the empty program shows how much).
-Judge by ratios: the machine is shared and its clock is not steady.
+Judge by ratios: the machine is shared and its clock is not steady. Nanoseconds are processor time of the thread that
+drives the path; `apply` is measured from start to end, as a user waits for it.
 """
 
 DROPPING = """

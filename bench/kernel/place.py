@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 from pathlib import Path
@@ -45,9 +46,8 @@ def build() -> tuple[Place, Place]:
     places = []
     for name, far in ((INSIDE, "eth0"), (OUTSIDE, "eth0")):
         place = Place()
-        command("ip", "link", "add", name, "type", "veth", "peer", "name", "far")
-        command("ip", "link", "set", "far", "netns", str(_process(place)))
-        place.run("ip", "link", "set", "far", "name", far)
+        namespace = f"/proc/{os.getpid()}/fd/{place.descriptor}"
+        command("ip", "link", "add", name, "type", "veth", "peer", "name", far, "netns", namespace)
         place.run("ip", "link", "set", far, "up")
         places.append(place)
     for line in SETUP.strip().splitlines():
@@ -68,14 +68,6 @@ def build() -> tuple[Place, Place]:
     outside.run("ip", "addr", "add", "10.2.0.9/16", "dev", "eth0")
     outside.run("ip", "route", "add", "default", "via", "10.2.0.1")
     return inside, outside
-
-
-def _process(place: Place) -> int:
-    """A process in the place, for `ip link set netns`; it ends at once with the bench."""
-    holder = subprocess.Popen(
-        place.command(["cat"]), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=(place.descriptor,)
-    )
-    return holder.pid
 
 
 def number_of(interface: str) -> int:

@@ -59,7 +59,4 @@ class Tails:
     def settle(self) -> None:
         """The chain at the end of everything; last, when it is known what can have been noted on a packet."""
         noted = [self.ends.settled] if self.ends.settled else []
-        lines = [*noted, f"goto {self.ends.end(Verdict.PASS, Reason.NO_RULE, '0x00000000')}"]
-        self.chains.add("settle", lines)
-        if self.hits.settles_due:
-            self.chains.add("settle_due", [SEEN, *lines])
+        self.chains.add("settle", [*noted, f"goto {self.ends.end(Verdict.PASS, Reason.NO_RULE, '0x00000000')}"])

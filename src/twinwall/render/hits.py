@@ -55,7 +55,6 @@ class Hits:
         self.chains, self.ends, self.uses = chains, ends, uses
         self.generation = generation << marks.CT_GENERATION_SHIFT
         self.log_group = log_group
-        self.settles_due = False  # whether a walk ends in `settle_due`
         if uses.reports:
             chains.add("report", [f'log prefix "twinwall {generation}" group {log_group} snaplen 128'])
         if uses.flow:
@@ -119,11 +118,6 @@ class Hits:
         learn = [f"meta mark & {marks.FAST:#010x} != 0x0 ct state established jump fast"] if fast else []
         ends = self._ends_of(Verdict.PASS, due=due)
         return self.chains.share("passed", [*ends[:-1], *learn, ends[-1]] if due else [*learn, *ends])
-
-    def settled(self, *, due: bool = False) -> str:
-        """The chain of a packet that no rule behind this one decides."""
-        self.settles_due |= due
-        return "settle_due" if due else "settle"
 
     def _stopped(self, verdict: Verdict, *, due: bool) -> str:
         """Drop or reject: at once, or note it and walk on."""

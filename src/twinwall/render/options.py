@@ -25,7 +25,7 @@ class QueueWay(StrEnum):
 class RenderOptions:
     """`kept`: generations whose passed flows live on.  `witness`: an NFLOG group that hears of every verdict (tests).
 
-    `digest` names the policy in the table's comment, so that what is in force can be read back.
+    `digest` names the policy in the marker, so that what is in force can be read back.
     """
 
     generation: int = 1

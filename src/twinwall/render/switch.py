@@ -2,8 +2,8 @@
 
 `nft -f` is a transaction, and yet replacing a whole table in one loses packets and may pass wrong ones.  The kernel runs the
 new rules at once but publishes the contents of sets with intervals a little later, up to a millisecond with 10,000 elements.
-And a base chain that replaces another one at the same hook stands beside it for an instant: a packet that met the new one
-before the switch (when it had no rules yet) and meets the old one after it (when it has none any more) is judged by nobody.
+And a base chain that replaces another one at the same hook stands before it for an instant: a packet that met the new one
+before the switch (when it had no rules yet) and meets the old one after it (when it has none any more) is judged by neither.
 
 So the base chains stay, and all that they hold is one `goto`; everything else is named after its generation (`judge.3`):
 

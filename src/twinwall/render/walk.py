@@ -19,6 +19,7 @@ from twinwall.render.layers import Step
 from twinwall.render.marks import RuleAction
 from twinwall.render.match import DESTINATION_PORT, asked_fields
 from twinwall.render.parts import FAMILIES, Part
+from twinwall.render.verdicts import DECIDED_TEST
 from twinwall.render.words import action_of, covers_flow
 
 
@@ -140,7 +141,7 @@ class Walks:
             lines += self._guarded(step, f"{asked} {step.guard.effects}".strip(), f"{part.name}_effect_body")
         after = [f"goto {self.hits.passed(due=due)}"]
         if self.hits.uses.walks_on:
-            after.insert(0, f"meta priority & 0xffff0000 == 0x77170000 goto {self.hits.settled(due=due)}")
+            after = [*([f"{DECIDED_TEST} {SEEN}"] if due else []), f"{DECIDED_TEST} goto settle", *after]
         return self.chains.share(f"{part.name}_effects", [*lines, *after])
 
     def asked_before(self, parts: Sequence[Part]) -> str:
