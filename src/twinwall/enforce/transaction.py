@@ -31,10 +31,10 @@ class Kernel(Protocol):
         """Find out, without doing it, whether the kernel would take it."""
 
     def prepare(self, new: Blueprint | None) -> None:
-        """Let both policies judge every packet, the new one's judgement not yet read by anybody."""
+        """Let both policies judge every packet, the new one's judgement not yet read by anybody, and stage its ruleset."""
 
     def switch(self, new: Blueprint | None) -> None:
-        """The one transaction."""
+        """The one transaction that counts."""
 
     def settle(self, target: Blueprint | None) -> None:
         """Make everything but the ruleset as `target` has it: programs, settings, the queue; nothing else stays."""
