@@ -142,7 +142,8 @@ class LinuxKernel:
         swept = sweep(lambda generation: generation != kept or kept is None)
         stale = [table for table in _unused(target) if table_comment(table) is not None]
         if swept or stale:
-            wait_for_packets()  # that still walk it
+            self._load(unhook(tables=[table for table in stale if table in NETDEV]))
+            wait_for_packets()  # that still walk it: a table that goes with its hook is empty to those
             self._load(swept)
         if stale:
             nft.remove(stale, self._keep_open)

@@ -62,15 +62,15 @@ def staged_generation(table: Table) -> int | None:
     return next((number for each in objects(table) if (number := generation_of(each.name)) is not None), None)
 
 
-def unhook(keep: Iterable[Hook] = ()) -> str:
-    """The script that takes every base chain of ours away but those of `keep`; with none to keep, the marker too."""
+def unhook(keep: Iterable[Hook] = (), tables: Iterable[Table] = RULESETS) -> str:
+    """The script that takes every base chain of `tables` away but those of `keep`; with none to keep, the marker too."""
     kept = {(hook.table, hook.chain) for hook in keep}
 
     def goes(each: Object) -> bool:
         staying = (f"{each.table.family} {each.table.name}", each.name) in kept
         return (each.hooked and not staying) or (each.name == IN_FORCE and not kept)
 
-    return _removal(each for table in RULESETS for each in objects(table) if goes(each))
+    return _removal(each for table in tables for each in objects(table) if goes(each))
 
 
 def sweep(stale: Callable[[int | None], bool]) -> str:
