@@ -56,7 +56,7 @@ class Lock:
         try:
             self._take()
             self._sign()
-        except BaseException:
+        except BaseException:  # Ctrl-C while waiting, too: nobody else would close it
             self._close()
             raise
         return self

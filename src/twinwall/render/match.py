@@ -102,3 +102,16 @@ def asked_fields(boxes: Iterable[Box], family: int) -> tuple[int, ...]:
         asked[2] |= box[2] != source_port
         asked[3] |= box[3] != destination_port
     return tuple(field for field in range(FIELDS) if asked[field])
+
+
+def each_once(found: Iterable[Match | None], family: int) -> Iterator[Match]:
+    """The matches of entries in their order; the way back of a two-way rule without what its way ahead has."""
+    ahead: Match | None = None
+    for match in found:
+        if match is None:
+            continue
+        if ahead is not None and ahead.place == match.place:
+            yield from without(match, ahead.region, family)
+        else:
+            yield match
+        ahead = match

@@ -19,7 +19,7 @@ from twinwall.render.classes import ProtocolClass, protocol_classes
 from twinwall.render.contexts import EVERY_PLACE, PLACES
 from twinwall.render.guards import NEVER, guard_of
 from twinwall.render.layers import Plan, Step, plan_steps
-from twinwall.render.match import DESTINATION_PORT, Match, Region, without
+from twinwall.render.match import DESTINATION_PORT, Match, Region, each_once
 from twinwall.render.words import with_hindsight, word_of
 
 FAMILIES = {4: "ipv4", 6: "ipv6"}
@@ -109,17 +109,8 @@ class _Places(dict[tuple[FlowOption | None, RuleType], int]):
 def _matches(
     policy: Policy, entries: Sequence[Entry], places: _Places, family: int, protocols: ProtocolClass
 ) -> Iterator[Match]:
-    ahead: Match | None = None
-    for at in protocols.rules:
-        entry = entries[at]
-        match = _match(policy, entry, places.of(entry.rule), family, protocols)
-        if match is None:
-            continue
-        if ahead is not None and ahead.place == match.place:
-            yield from without(match, ahead.region, family)
-        else:
-            yield match
-        ahead = match
+    found = (_match(policy, entries[at], places.of(entries[at].rule), family, protocols) for at in protocols.rules)
+    return each_once(found, family)
 
 
 def _match(policy: Policy, entry: Entry, contexts: int, family: int, protocols: ProtocolClass) -> Match | None:

@@ -21,7 +21,7 @@ from twinwall.render.classes import ProtocolClass, protocol_classes
 from twinwall.render.elements import Sets, key_text, line_text, map_text
 from twinwall.render.guards import accepted, compared
 from twinwall.render.layers import Unit, plan_steps
-from twinwall.render.match import Guard, Match, Region, asked_fields, without
+from twinwall.render.match import Guard, Match, Region, asked_fields, each_once
 from twinwall.render.stateless_sound import FIRST, LATER, WHOLE, Chain, counted, is_piece
 
 FAMILIES = (4, 6)
@@ -110,16 +110,7 @@ class _Rendering:
 
     def _matches(self, entries: Sequence[Entry], family: int, protocols: ProtocolClass) -> Iterator[Match]:
         """The entries that concern the class; the way back of a two-way rule without what its way ahead has."""
-        ahead: Match | None = None
-        for place in protocols.rules:
-            match = self._match(entries[place], family, protocols)
-            if match is None:
-                continue
-            if ahead is not None and ahead.place == match.place:
-                yield from without(match, ahead.region, family)
-            else:
-                yield match
-            ahead = match
+        return each_once((self._match(entries[place], family, protocols) for place in protocols.rules), family)
 
     def _match(self, entry: Entry, family: int, protocols: ProtocolClass) -> Match | None:
         """The entry as packets of the class see it; None if none of them can match."""
