@@ -73,6 +73,21 @@ def tcp_conversation(rng: Random, pair: Pair | None = None) -> list[bytes]:
     return packets
 
 
+FEW_NUMBERS = [0, 1, 100, 101, 151, 500, 501, 551]
+
+
+def clashing_conversation(rng: Random, pair: Pair | None = None) -> list[bytes]:
+    """Segments whose numbers come from a few, so that they meet what an earlier one said: what is remembered of it decides."""
+    pair = pair or ends(rng, 443)
+    packets = [pair.tcp("S", 100)]
+    for _ in range(rng.randrange(2, 10)):
+        flags = rng.choice(["S", "SA", "A", "A", "RA", "RA", "R", "FA"])
+        size = rng.choice([0, 0, 50]) if flags in {"A", "FA"} else 0
+        sender = rng.choice([pair, pair.swapped()])
+        packets.append(sender.tcp(flags, rng.choice(FEW_NUMBERS), rng.choice(FEW_NUMBERS) if "A" in flags else 0, size))
+    return packets
+
+
 CHUNKS = [0, 0, 0, 3, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 14, 4, 5, 12, 130]
 
 
@@ -162,4 +177,9 @@ def error_about(rng: Random, quoted: bytes, six: bool) -> bytes:
     return ip(sender, to, 58 if six else 1, icmp(kind, rng.randrange(3), 0, 0, quoted[:size]))
 
 
-CONVERSATIONS = {"tcp": tcp_conversation, "sctp": sctp_conversation, "mixed": mixed_conversation}
+CONVERSATIONS = {
+    "tcp": tcp_conversation,
+    "clashing": clashing_conversation,
+    "sctp": sctp_conversation,
+    "mixed": mixed_conversation,
+}

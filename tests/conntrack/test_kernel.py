@@ -63,7 +63,7 @@ def listing(tracked: Tracked) -> list[Listed]:
 
 @pytest.mark.parametrize("kind", CONVERSATIONS)
 def test_generated_conversations(kernel: KernelOracle, kind: str):
-    for seed in range(150):
+    for seed in range(1500 if kind == "clashing" else 150):
         kernel.flush()
         tracked = Tracked()
         compare(kernel, tracked, CONVERSATIONS[kind](random.Random(seed)))

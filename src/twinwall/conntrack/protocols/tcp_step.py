@@ -169,9 +169,9 @@ def judge_reset(table: Address, entry: Address, record: Address, direction: int,
         if last_kind == _ACK and last_direction == direction and seq == last_end:
             return RST_CHECK
         judged = RST_KEEP
-    answers_syn = 1 if (status & ST_SEEN_REPLY) != 0 and last_kind == _SYN else 0
+    answers_syn = 1 if (status & ST_SEEN_REPLY) != 0 and last_kind == _SYN and last_direction != direction else 0
     answers_ack = 1 if (status & ST_ASSURED) == 0 and last_kind == _ACK else 0
-    if (answers_syn | answers_ack) != 0 and last_direction != direction and ack == last_end:
+    if (answers_syn | answers_ack) != 0 and ack == last_end:
         return RST_ACCEPT | (judged << 8)
     if state == _SYN_SENT and last_kind == _ACK and last_direction == 1 and seq == (get(entry, E_LAST_SEQ) >> 32):
         return RST_ACCEPT | (judged << 8)
