@@ -9,7 +9,13 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.conntrack.generated import error_about, mixed_conversation, sctp_conversation, tcp_conversation
+from tests.conntrack.generated import (
+    clashing_conversation,
+    error_about,
+    mixed_conversation,
+    sctp_conversation,
+    tcp_conversation,
+)
 from tests.conntrack.segments import End, Pair
 from tests.fidelity.gateway import IN, INSIDE4, INSIDE6, OUT
 from tests.fidelity.headers import (
@@ -41,6 +47,7 @@ KINDS = (
     *[orderly_conversation] * 6,
     *[tcp_conversation] * 3,
     *[mixed_conversation] * 2,
+    clashing_conversation,
     sctp_conversation,
 )
 ERROR_SHARE, OPTIONS_SHARE, FRAGMENT_SHARE, BROKEN_SHARE, ELSEWHERE_SHARE = 0.03, 0.03, 0.03, 0.01, 0.02
