@@ -74,6 +74,12 @@ class FakeKernel:
     def modes(self, target):
         return dict.fromkeys(target.attach.interfaces, "native")
 
+    def homes(self, target):
+        return {}
+
+    def moved(self, target):
+        return ()
+
     def ruleset_version(self):
         return self.steps
 

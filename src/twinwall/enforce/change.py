@@ -85,7 +85,9 @@ def observed(kernel: Kernel, target: Blueprint | None) -> InForce | None:
         return None
     version = kernel.ruleset_version()  # first: a change between the two is then found, not taken for ours
     fingerprint = kernel.fingerprint()
-    return replace(target.force, modes=kernel.modes(target), version=version, fingerprint=fingerprint, since=now())
+    homes = {**target.force.homes, **kernel.homes(target)}  # of an interface that is away just now, as it was
+    modes = kernel.modes(target)
+    return replace(target.force, modes=modes, homes=homes, version=version, fingerprint=fingerprint, since=now())
 
 
 def close_done(state: State, kernel: Kernel, pending: Pending, new: Blueprint | None, detail: str = "") -> None:

@@ -6,7 +6,8 @@ be detached without one.  What it finds it says, writes into the journal, and pu
 | finding | put right by |
 |---|---|
 | an interface without its program (it appeared, came back, or somebody detached it) | attaching it |
-| the ruleset is gone, or not as it was loaded | loading it again, in the next generation |
+| any of our tables is gone, or not as it was loaded | loading all of them again, in the next generation |
+| an interface became a port of a bridge, a bond or a VRF, or ceased to be one in bridge mode | undoing it |
 | a kernel setting of the policy was changed | setting it |
 | a trial whose time is over, and no watchdog | restoring the policy before it |
 
@@ -16,7 +17,8 @@ While an interface lacks its program, nothing passes it: the ruleset drops what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from twinwall.enforce import change
@@ -25,6 +27,7 @@ from twinwall.enforce.change import Change
 from twinwall.enforce.design import design
 from twinwall.enforce.desk import Desk
 from twinwall.enforce.journal import Entry, Outcome, now
+from twinwall.enforce.masters import Moved
 from twinwall.enforce.recovery import describe
 from twinwall.enforce.state import InForce
 from twinwall.live.error import EnforcementError
@@ -36,14 +39,16 @@ class Kind(StrEnum):
     PROGRAM = "program"
     RULESET = "ruleset"
     SETTING = "setting"
+    MASTER = "master"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it should be."""
+    """One thing that is not as it should be.  `moved`: the interface, where it is at the wrong place."""
 
     kind: Kind
     text: str
+    moved: Moved | None = None
 
 
 class Guard:
@@ -53,7 +58,8 @@ class Guard:
         self.desk = desk
         self._say = say
         self._restore = restore
-        self._reported: frozenset[Finding] = frozenset()
+        self._reported: frozenset[str] = frozenset()
+        self._failed = ""
         self._seen: object = None
         self._blueprint: Blueprint | None = None
 
@@ -63,11 +69,21 @@ class Guard:
             if self.desk.state.pending() is not None:
                 return ()  # on trial, and watched: it may end at any moment
             force = self.desk.state.current()
+            force = self._learned(force) if force is not None else None
             findings = tuple(self._findings(force)) if force is not None else ()
             self._report(findings)
             if findings and force is not None and self._restore:
                 self._put_right(force, findings)
         return findings
+
+    def _learned(self, force: InForce) -> InForce:
+        """Remember which bridge a port belongs to that was in none when the policy was put in force: at boot, for example."""
+        homes = {**force.homes, **self.desk.kernel.homes(self._made(force))}
+        if homes == force.homes:
+            return force
+        learned = replace(force, homes=homes)
+        self.desk.state.set_current(learned)
+        return learned
 
     def _findings(self, force: InForce) -> Iterator[Finding]:
         blueprint = self._made(force)
@@ -76,8 +92,10 @@ class Guard:
             return
         if self._ruleset_changed(force):
             yield Finding(Kind.RULESET, f"somebody has changed the ruleset of {describe(force)}")
+        for each in self.desk.kernel.moved(blueprint):
+            yield Finding(Kind.MASTER, each.text, each)
         for name in self.desk.kernel.unguarded(blueprint):
-            yield Finding(Kind.PROGRAM, f"{name} has no program: nothing passes it")
+            yield Finding(Kind.PROGRAM, f"the stateless stage does not run on {name}: what comes in there is dropped")
         for setting in blueprint.settings:
             value = self.desk.machine.setting(setting.name)
             if setting.required and value is not None and value != setting.value:
@@ -102,24 +120,40 @@ class Guard:
     def _report(self, findings: tuple[Finding, ...]) -> None:
         """Say what is new."""
         for finding in findings:
-            if finding not in self._reported:
+            if finding.text not in self._reported:
                 self._say(finding.text)
                 self._note(Outcome.FAILED, finding.text)
-        self._reported = frozenset(findings)
+        self._reported = frozenset(finding.text for finding in findings)
 
     def _put_right(self, force: InForce, findings: tuple[Finding, ...]) -> None:
         try:
-            if any(finding.kind is Kind.RULESET for finding in findings):
-                self._load_again(force)
-            else:
-                self.desk.kernel.settle(self._made(force))
-                self.desk.state.set_current(change.observed(self.desk.kernel, self._made(force)))
+            self._restore_all(force, findings)
         except EnforcementError as error:
-            self._say(f"cannot put it right: {error}")
-            self._note(Outcome.FAILED, f"{error.action}: {error.cause}")
+            if str(error) != self._failed:  # it is tried again every few seconds
+                self._say(f"cannot put it right: {error}")
+                self._note(Outcome.FAILED, f"{error.action}: {error.cause}")
+            self._failed = str(error)
             return
         self._say(f"put right: {describe(force)} is in force as it was loaded")
-        self._reported = frozenset()
+        self._reported, self._failed = frozenset(), ""
+
+    def _restore_all(self, force: InForce, findings: tuple[Finding, ...]) -> None:
+        """Everything that can be put right is, whatever cannot; then the first refusal is raised."""
+        refused: list[EnforcementError] = []
+        for finding in findings:
+            if finding.moved is not None:
+                with _kept(refused):
+                    self.desk.kernel.bring_back(finding.moved)
+        kinds = {finding.kind for finding in findings}
+        with _kept(refused):
+            if Kind.RULESET in kinds or (Kind.PROGRAM in kinds and force.way == "nft"):
+                self._load_again(force)
+            elif kinds != {Kind.MASTER}:
+                self.desk.kernel.settle(self._made(force))
+                seen = change.observed(self.desk.kernel, self._made(force))
+                self.desk.state.set_current(replace(seen, since=force.since) if seen is not None else None)
+        if refused:
+            raise refused[0]
 
     def _load_again(self, force: InForce) -> None:
         """The same policy in the next generation: what it was before cannot be trusted, connections are judged anew."""
@@ -136,3 +170,12 @@ class Guard:
             self.desk.state.journal.write(Entry(now(), "guard", outcome, self.desk.author, detail=detail))
         except EnforcementError as error:
             self._say(str(error))
+
+
+@contextmanager
+def _kept(refused: list[EnforcementError]) -> Iterator[None]:
+    """Go on after a refusal, and keep it."""
+    try:
+        yield
+    except EnforcementError as error:
+        refused.append(error)

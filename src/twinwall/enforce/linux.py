@@ -11,17 +11,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from twinwall.enforce import masters
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.marker import Marker
+from twinwall.enforce.masters import Moved
 from twinwall.enforce.programs import Programs, modes, obstacle, unguarded
 from twinwall.enforce.state import State
 from twinwall.live import nft, queue_rule, sysctl
 from twinwall.live.conntrack import ConnectionTable
 from twinwall.live.error import EnforcementError
 from twinwall.live.grace import wait_for_packets
+from twinwall.live.links import links
+from twinwall.live.netdev_hook import hooked_devices
 from twinwall.live.nft import TABLES, Table
 from twinwall.live.nft_objects import RULESETS, marker_text, objects, staged_generation, sweep, unhook
 from twinwall.live.queue_rule import QueueRule
@@ -34,6 +39,7 @@ from twinwall.render.sysctls import Setting
 RULESET = Table("inet", "twinwall")
 BRIDGE = "net.bridge."  # without these settings a bridge's packets pass the ruleset by: they precede it
 NETDEV = tuple(table for table in TABLES if table.family == "netdev")
+DEVICES = re.compile(r" devices? (?:= )?(?:\{[^}]*\}|\S+)(?= priority)")  # what a netdev chain hangs on
 
 
 class LinuxKernel:
@@ -100,17 +106,34 @@ class LinuxKernel:
         """Interface → native or generic."""
         return modes(target)
 
+    def homes(self, target: Blueprint) -> Mapping[str, str]:
+        """The bridges of bridge mode's ports."""
+        return masters.homes(target.attach, links())
+
+    def moved(self, target: Blueprint) -> tuple[Moved, ...]:
+        """Interfaces that became ports, or ceased to be."""
+        return tuple(masters.moved(target.attach, links(), target.force.homes))
+
+    def bring_back(self, moved: Moved) -> None:
+        """Undo that."""
+        masters.bring_back(moved, links())
+
     def unguarded(self, target: Blueprint) -> tuple[str, ...]:
-        """Where the target's program is missing."""
-        return unguarded(target) if target.force.way == "xdp" else ()
+        """Where the target's program is missing, or its netdev chain does not hang."""
+        if target.force.way == "xdp":
+            return unguarded(target)
+        hooked = hooked_devices(Table("netdev", table_name(target.force.generation)), "ingress")
+        return tuple(each.name for each in links() if each.name in target.attach.interfaces and each.name not in hooked)
 
     def ruleset_version(self) -> int:
         """The count of transactions in this network namespace, which nftables keeps itself."""
         return generation_number()
 
     def fingerprint(self) -> str:
-        """A digest of the ruleset's listing without its counters."""
-        return hashlib.sha256(nft.still(RULESET).encode()).hexdigest()[:32]
+        """A digest of the listings of all our tables without counters; interfaces come and go, and are not part of it."""
+        there = [table for table in TABLES if table_comment(table) is not None]
+        text = "".join(DEVICES.sub("", nft.still(table)) for table in there)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _load(self, script: str) -> None:
         if script:

@@ -59,6 +59,7 @@ class InForce:
     why: str = ""  # why not XDP, where nobody asked for nft
     queue: str = "none"  # how packets get to the inspector: `native`, `target` or `none`
     modes: Mapping[str, str] = field(default_factory=dict)  # interface → native or generic
+    homes: Mapping[str, str] = field(default_factory=dict)  # bridge mode: interface → the bridge that it belongs to
     since: str = ""
     version: int = 0  # nftables' count of transactions when the ruleset had been loaded
     fingerprint: str = ""  # of the ruleset as the kernel lists it: tells whether somebody else changed it

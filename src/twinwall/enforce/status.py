@@ -16,7 +16,7 @@ from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.design import standing
 from twinwall.enforce.journal import Outcome
 from twinwall.enforce.linux import RULESET, LinuxKernel
-from twinwall.enforce.masters import hidden
+from twinwall.enforce.masters import Moved, moved
 from twinwall.enforce.programs import carries
 from twinwall.enforce.state import Confirmed, InForce, Pending, State, uptime
 from twinwall.enforce.status_counts import Counted, count
@@ -47,7 +47,7 @@ class Interface:
     present: bool
     way: str
     stamped: bool = True  # the tc program behind XDP is there
-    master: Link | None = None  # what its packets go on as a packet of, past the stateful stage
+    moved: Moved | None = None  # it is where its packets pass the stateful stage by
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +151,16 @@ class Observer:
         tables = [read_counts(nft.listing(RULESET))]
         if blueprint.attach.mode is Mode.BRIDGE:
             tables.append(read_counts(nft.listing(BRIDGE_RULESET)))
-        masters = hidden(blueprint.attach, links())
+        away = {each.link.name: each for each in moved(blueprint.attach, links(), force.homes)}
         if force.way == "xdp":
             interfaces, counters = _programs(blueprint)
             return {
-                "interfaces": _under(interfaces, masters),
+                "interfaces": _placed(interfaces, away),
                 "counted": count(blueprint.policy, counters, tables),
             }
         own = Table("netdev", table_name(force.generation))
         tables.append(read_counts(nft.listing(own)))
-        return {"interfaces": _under(_devices(blueprint, own), masters), "counted": count(blueprint.policy, None, tables)}
+        return {"interfaces": _placed(_devices(blueprint, own), away), "counted": count(blueprint.policy, None, tables)}
 
 
 def _programs(target: Blueprint) -> tuple[tuple[Interface, ...], XdpCounters | None]:
@@ -183,8 +183,8 @@ def _programs(target: Blueprint) -> tuple[tuple[Interface, ...], XdpCounters | N
     return tuple(found), counters
 
 
-def _under(interfaces: tuple[Interface, ...], masters: Mapping[str, Link]) -> tuple[Interface, ...]:
-    return tuple(replace(each, master=masters.get(each.name)) for each in interfaces)
+def _placed(interfaces: tuple[Interface, ...], away: Mapping[str, Moved]) -> tuple[Interface, ...]:
+    return tuple(replace(each, moved=away.get(each.name)) for each in interfaces)
 
 
 def _stage(link: Link | None) -> XdpStage | None:

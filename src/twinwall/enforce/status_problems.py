@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from twinwall.enforce.masters import remedy
 from twinwall.enforce.recovery import describe
 from twinwall.enforce.status import Status
 from twinwall.policy.model import InspectionFailure
@@ -58,9 +57,8 @@ def _ruleset(status: Status) -> Iterator[Problem]:
 
 def _interfaces(status: Status) -> Iterator[Problem]:
     for each in status.interfaces:
-        if each.master is not None:
-            text = f"{each.name} belongs to {each.master.name} now: what comes in through it passes the stateful stage by"
-            yield Problem("hidden", text, remedy(each.name, each.master))
+        if each.moved is not None:
+            yield Problem("hidden", each.moved.text, f"`twinwall guard --once` undoes it; or {each.moved.remedy}")
         if each.present and not each.way:
             text = f"the stateless stage does not run on {each.name}: the ruleset drops everything that comes in there"
             yield Problem("interface", text, "`twinwall guard --once` puts it back")

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.marker import Marker
+from twinwall.enforce.masters import Moved
 from twinwall.live.error import EnforcementError
 
 
@@ -41,6 +42,15 @@ class Kernel(Protocol):
 
     def modes(self, target: Blueprint) -> Mapping[str, str]:
         """How each interface's program runs (`native`, `generic`); an interface that is missing now is not named."""
+
+    def homes(self, target: Blueprint) -> Mapping[str, str]:
+        """In bridge mode, the bridge of each of the target's interfaces that is in one."""
+
+    def moved(self, target: Blueprint) -> tuple[Moved, ...]:
+        """The target's interfaces that somebody has put where the stateful stage does not see them."""
+
+    def bring_back(self, moved: Moved) -> None:
+        """Put such an interface where it was."""
 
     def unguarded(self, target: Blueprint) -> tuple[str, ...]:
         """The target's interfaces that exist and lack its program: nothing passes them."""

@@ -138,6 +138,13 @@ def set_xdp(index: int, mode: XdpMode, program: int, expected: int | None) -> No
         netlink.request(f"attach an XDP program ({mode}) to interface {index}", SET_LINK, payload)
 
 
+def set_master(index: int, master: int) -> None:
+    """Let the interface be a port of `master`, a bridge's index for example; 0: of nothing.  Raises `NetlinkError`."""
+    with NetlinkSocket(NETLINK_ROUTE) as netlink:
+        payload = INTERFACE.pack(0, 0, index, 0, 0) + attribute(IFLA_MASTER, struct.pack("=I", master))
+        netlink.request(f"make interface {index} a port of {master or 'nothing'}", SET_LINK, payload)
+
+
 class LinkEvents:
     """What happens to interfaces from now on.  A context manager."""
 

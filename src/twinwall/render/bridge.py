@@ -36,7 +36,12 @@ def bridge_table(attach: Attach, generation: int) -> TableText:
     return TableText(TABLE, counters_text(ends) + chains.text())
 
 
-def render_bridge_hooks(chains: Chains) -> None:
-    """The inet side: every packet that the bridge's table sends on is judged, whatever interface it seems to come from."""
+def render_bridge_hooks(chains: Chains, ends: Ends, attach: Attach) -> None:
+    """The inet side: every packet that the bridge's table sends on is judged, whatever interface it seems to come from.
+
+    That is the bridge.  Where somebody has taken a port out of it, the port is named here, and nobody has judged the packet.
+    """
     clear = f"meta mark set meta mark & {0xFFFFFFFF ^ BRIDGED:#010x}"
-    chains.add("forward", [base("forward", STATEFUL), f"{IS_BRIDGED} {clear} goto judge"])
+    unbridged = f"{ends.counter('drop_unbridged')} drop"
+    ports = [f"{side} {names(attach)} {unbridged}" for side in ("iifname", "oifname")]
+    chains.add("forward", [base("forward", STATEFUL), f"{IS_BRIDGED} {clear} goto judge", *ports])

@@ -110,7 +110,7 @@ def _too_deep(chains: Chains) -> tuple[Unsupported, ...]:
 
 def _base(chains: Chains, ends: Ends, attach: Attach, options: RenderOptions) -> None:
     if attach.mode is Mode.BRIDGE:
-        render_bridge_hooks(chains)
+        render_bridge_hooks(chains, ends, attach)
         return
     render_early(chains, ends, attach, options.generation)
     render_hooks(chains, ends, attach)
