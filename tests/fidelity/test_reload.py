@@ -11,17 +11,13 @@ from dataclasses import dataclass
 import pytest
 
 from tests.conntrack.segments import End, Pair
-from tests.fidelity.enforced import in_force, options, read_policy
-from tests.fidelity.gateway import GROUP, IN, OUT, Gateway, ethernet
+from tests.fidelity.enforced import WAYS, in_force, read_policy
+from tests.fidelity.gateway import GROUP, Gateway, ethernet
 from tests.fidelity.headers import fix_checksums, number
 from tests.fidelity.traffic import Sent, link_of
 from tests.fidelity.witness import name_of, story
 from tests.oracle.kernel import why_unavailable
-from twinwall.compile.policy import compile_policy
-from twinwall.live import nft
-from twinwall.live.xdp import XdpStage
 from twinwall.render.options import StatelessWay
-from twinwall.render.ruleset import render_ruleset
 
 pytestmark = pytest.mark.kernel
 
@@ -54,7 +50,7 @@ class Change:
     lives: str
     before: str = PASS_INSIDE
     default: str = "drop_strict"
-    kept: frozenset[int] = frozenset()
+    kept: tuple[int, ...] = ()
 
 
 CHANGES = [
@@ -62,7 +58,7 @@ CHANGES = [
     Change("one protocol is no longer allowed", "pass tcp 10.0.0.0/16 any -> any 443 (sid:5;)", "tcp"),
     Change("nothing is allowed any more", "pass ip 192.0.2.0/24 any -> any any (sid:5;)", ""),
     Change("nothing is allowed any more, but what lives is kept", "pass ip 192.0.2.0/24 any -> any any (sid:5;)", "tcp udp",
-           kept=frozenset({1})),
+           kept=(1,)),
     Change("a drop rule comes first", "drop tcp any any -> any 443 (sid:5;)\n    " + PASS_INSIDE, "udp"),
     Change("packet rules let what is established go on", "pass tcp any any <> any any (flow:established; sid:5;)", "tcp"),
     Change("without a default action the rest passes", "drop udp any any -> any 53 (sid:5;)", "tcp", default="alert_strict"),
@@ -73,18 +69,19 @@ CHANGES = [
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name.replace(" ", "-"))
 @pytest.mark.parametrize("first", ["client", "server"])
-def test_established_connections_after_a_change(change: Change, first: str):
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name.lower())
+def test_established_connections_after_a_change(change: Change, first: str, way: StatelessWay):
     reason = why_unavailable()
     if reason:
         pytest.skip(reason)
     before = read_policy(POLICY.format(group=GROUP, rules=change.before, default="drop_strict"))
     after = read_policy(POLICY.format(group=GROUP, rules=change.after, default=change.default))
     second = "server" if first == "client" else "client"
-    with Gateway() as gateway, in_force(gateway, before, StatelessWay.XDP) as stage:
+    with Gateway() as gateway, in_force(gateway, before, way) as enforced:
         opened = numbered([packet for packets in CONVERSATIONS.values() for packet in packets], 1)
         passed = sent_through(gateway, opened)
         assert passed == [True] * len(opened)
-        switch(gateway, stage, after, change.kept)
+        enforced.change(after, way, 2, change.kept)
         names = [f"{kind} {side}" for kind in CONVERSATIONS for side in (first, second)]
         passed = sent_through(gateway, numbered([SIDES[name] for name in names], 500))
     assert dict(zip(names, passed, strict=True)) == {name: name.split()[0] in change.lives.split() for name in names}
@@ -114,11 +111,3 @@ def sent_through(gateway: Gateway, sent: list[Sent]) -> list[bool]:
     """Which of the packets came out."""
     seen = story(*gateway.send([(each.link, ethernet(each.link, each.packet)) for each in sent]))
     return [bool(seen.out.get(name_of(each.packet))) for each in sent]
-
-
-def switch(gateway: Gateway, old: XdpStage, policy, kept: frozenset[int]) -> None:
-    """Generation 1 to 2, step by step as docs/design/enforcement.md has it."""
-    with gateway.router.entered(), XdpStage.load(compile_policy(policy), policy, 2) as new:
-        new.succeed(old)
-        nft.load(render_ruleset(policy, options(StatelessWay.XDP, 2, kept)).text)
-        new.finish(old, (IN, OUT))

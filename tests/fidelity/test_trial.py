@@ -50,5 +50,5 @@ def test_a_kernel_with_another_policy_is_found_out(change: str, monkeypatch):
     if reason:
         pytest.skip(reason)
     there = read_policy(POLICY.replace(*CHANGES[change]))
-    monkeypatch.setattr(trial, "in_force", lambda gateway, _, way: in_force(gateway, there, way))
+    monkeypatch.setattr(trial, "in_force", lambda gateway, _, *how: in_force(gateway, there, *how))
     assert Trial(POLICY, traffic(Random(5), 400), WAYS[0]).run().differences

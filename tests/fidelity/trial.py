@@ -16,6 +16,7 @@ from tests.fidelity.replayed import replay_trial
 from tests.fidelity.traffic import Sent, traffic
 from tests.fidelity.witness import OutOfOrderError, story
 from twinwall.policy.model import Mode
+from twinwall.render.marks import GENERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,12 +44,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Trial:
-    """A policy, packets, and how the stateless stage runs."""
+    """A policy, packets, how the stateless stage runs, and the policy's number in the kernel."""
 
     text: PolicyText | str
     sent: Sequence[Sent]
     way: StatelessWay
     mode: Mode = Mode.GATEWAY
+    generation: int = 1
 
     def run(self) -> Outcome:
         """Run both, compare; again, if the kernel did not keep the order.  Raises `OutOfOrderError` if it never does."""
@@ -69,9 +71,9 @@ class Trial:
         return Outcome(len(self.sent), differences, reasons, labels, Counter(excused.values()), again)
 
     def _against_kernel(self, chosen: Policy, replayed: Replayed, excused: frozenset[int]) -> list[Difference]:
-        with Gateway(chosen.attach.mode) as gateway, in_force(gateway, chosen, self.way) as stage:
+        with Gateway(chosen.attach.mode) as gateway, in_force(gateway, chosen, self.way, self.generation) as enforced:
             messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in self.sent])
-            counted = None if stage is None else [count.packets for count in stage.counters().rules]
+            counted = enforced.stateless_hits()
         seen = story(messages, frames)
         found = []
         if chosen.attach.mode is Mode.BRIDGE:
@@ -89,4 +91,4 @@ def random_trial(seed: int, packets: int) -> tuple[Trial, Counter[str]]:
     mode = Mode.BRIDGE if seed % BRIDGES == 0 else Mode.GATEWAY
     text, refused = expressible(policy(rng, mode), way)
     sent = traffic(rng, packets)
-    return Trial(text, sent if mode is Mode.GATEWAY else of_a_bridge(sent), way, mode), refused
+    return Trial(text, sent if mode is Mode.GATEWAY else of_a_bridge(sent), way, mode, 1 + seed % GENERATIONS), refused
