@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from twinwall.cli.status_data import status_data
 from twinwall.cli.status_text import columns, status_lines
+from twinwall.enforce.journal import Author
+from twinwall.enforce.lock import Holder
 from twinwall.enforce.source import Kind, Source
-from twinwall.enforce.state import Chosen, Confirmed, InForce
-from twinwall.enforce.status import Differing, Interface, Status
+from twinwall.enforce.state import Chosen, Confirmed, InForce, Pending
+from twinwall.enforce.status import Differing, Interface, Receivers, Status
 from twinwall.enforce.status_counts import Counted, RuleCount, VerdictCount
 from twinwall.live.conntrack import TableFill
 from twinwall.live.nfqueue import QueueFill
@@ -99,3 +101,41 @@ def test_columns_are_as_wide_as_they_must_be():
         "long name        1",
         "x            1,000",
     ]
+
+
+def duty(command, pid=12):
+    return Holder(pid, command, 1)
+
+
+def rows(given):
+    return {line[:12].strip(): line[12:] for line in lines(given)}
+
+
+def test_whether_a_guard_runs_is_said():
+    assert rows(status())["guard"].startswith("does not run: nobody undoes what others change")
+    assert rows(status(guard=duty("guard")))["guard"] == "runs (process 12)"
+    assert rows(status(guard=duty("", 0)))["guard"] == "runs"
+    assert "guard" not in rows(Status())
+
+
+def test_a_watchdog_is_told_of_where_there_is_a_trial():
+    trial = Pending("1", "apply", None, None, Author(), "boot", deadline=1.0, until="then")
+    assert "watchdog" not in rows(status())
+    assert rows(status(pending=trial))["watchdog"] == "does not run"
+    assert rows(status(pending=trial, watchdog=duty("watchdog 1")))["watchdog"] == "runs (process 12)"
+
+
+def test_an_inspector_is_told_of_where_rules_need_one_and_its_queues_with_who_receives_them():
+    assert "inspector" not in rows(status())
+    asked = {"force": InForce(Chosen("ab" * 16, "p.yaml"), 3, queue="target")}
+    told = rows(status(**asked, receivers=Receivers({}, {5: "suricata (process 7)"})))
+    assert told["inspector"].startswith("does not run with this state folder")
+    assert told["queue 5"] == "1 wait; 40 so far, 5 without room; suricata (process 7) receives it"
+    assert rows(status(**asked, inspector=duty("inspect")))["inspector"] == "runs (process 12)"
+
+
+def test_programs_read_the_same():
+    data = status_data(status(guard=duty("guard"), receivers=Receivers({1776: "x (process 7)"}, {})))
+    assert data["guard"] == {"running": True, "process": 12}
+    assert data["watchdog"] == data["inspector"] == {"running": False, "process": None}
+    assert data["receivers"]["log_groups"] == {"1776": "x (process 7)"}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import twinwall
+from tests.cli.running import PROGRAM, ROOT, twinwall
+from tests.enforce.test_inspection import until
 from tests.enforce.watched import ALONE, ELSE, HERE, OPEN, PASSED, POLICY, SHUT, sender, watched
 from tests.live.kernel import ebpf_or_skip
 from twinwall.enforce.state import State
@@ -58,9 +61,11 @@ def test_rules_and_verdicts_are_counted_in_both_forms(tmp_path, monkeypatch, way
 def test_who_reads_the_log_is_seen(tmp_path, monkeypatch):
     with watched(tmp_path, monkeypatch, "--stateless", "nft"):
         observer = Observer(State())
-        assert observer.look().log_groups == frozenset()
+        assert observer.look().receivers.logs == {}
         with LogGroup(1776):
-            assert observer.look().log_groups == {1776}
+            who = observer.look().receivers.logs
+        assert list(who) == [1776]
+        assert f"(process {os.getpid()})" in who[1776]
 
 
 def nft(command):
@@ -100,7 +105,7 @@ def test_a_netdev_table_that_is_gone_is_a_problem(tmp_path, monkeypatch):
         observer = Observer(State())
         generation = observer.look().force.generation
         nft(f"delete table netdev twinwall_{generation & 1}")
-        assert kinds(observer) == ["interface"]
+        assert kinds(observer) == ["changed", "interface"]
 
 
 def test_a_setting_that_somebody_changed_is_a_problem(tmp_path, monkeypatch):
@@ -131,3 +136,31 @@ def test_a_policy_of_another_state_folder_is_said_to_be_unknown(tmp_path, monkey
     with watched(tmp_path, monkeypatch, "--stateless", "nft"):
         status = Observer(State(tmp_path / "elsewhere")).look()
         assert (status.force, [each.kind for each in problems(status)]) == (None, ["unknown"])
+
+
+def test_a_guard_and_an_inspector_that_run_are_seen_until_they_are_killed(tmp_path, monkeypatch):
+    policy = POLICY.replace('(msg:"open"', '(inspect; msg:"open"')
+    with watched(tmp_path, monkeypatch, "--stateless", "nft", policy=policy):
+        observer = Observer(State())
+        assert (observer.look().guard, observer.look().inspector) == (None, None)
+        with program("guard") as guard, program("inspect") as inspector:
+            until(lambda: observer.look().guard and observer.look().queues)
+            seen = observer.look()
+            assert (seen.guard.pid, seen.inspector.pid) == (guard.pid, inspector.pid)
+            assert seen.receivers.queues.keys() == {1776}
+            assert twinwall("guard") == twinwall("inspect") == 5, "there is one of each"
+            for process in (guard, inspector):
+                process.kill()
+                process.wait()
+        assert (observer.look().guard, observer.look().inspector) == (None, None)
+
+
+@contextlib.contextmanager
+def program(*arguments):
+    """A command that runs until the end of the test."""
+    process = subprocess.Popen([*PROGRAM, *arguments], cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()

@@ -18,13 +18,14 @@ def command(restore: bool, once: bool, state: str | None) -> int:
 
     Runs until it is stopped.  What it finds is said on standard error and written into the journal.
     """
-    from twinwall.enforce.guard import Guard  # noqa: PLC0415 - `--help` needs none of it
+    from twinwall.enforce.duty import Duty, taking  # noqa: PLC0415 - `--help` needs none of it
+    from twinwall.enforce.guard import Guard  # noqa: PLC0415
     from twinwall.enforce.notices import Notices  # noqa: PLC0415
 
     guard = Guard(open_desk(state), complain, restore=restore)
     if once:
         return ExitCode.FOUND if guard.look() else ExitCode.FINE
-    with Interrupts() as interrupts, Notices() as notices:
+    with taking(guard.desk.state, Duty.GUARD, complain), Interrupts() as interrupts, Notices() as notices:
         while not interrupts.asked:
             guard.look()
             with interrupts.welcome():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import click
 
 from twinwall.cli.exit_codes import complain
@@ -20,7 +22,11 @@ def command(policy: str | None, state: str | None, longest: int) -> None:
     One process for each queue of the policy's `attach`.  The decision is stored on the connection, and the rest of the flow
     stays in the kernel.  Without this program, and where it does not keep up, `on_inspection_failure` says what happens.
     """
-    from twinwall.enforce.inspection import Inspection  # noqa: PLC0415 - `--help` needs none of it
+    from twinwall.enforce.duty import Duty, taking  # noqa: PLC0415 - `--help` needs none of it
+    from twinwall.enforce.inspection import Inspection  # noqa: PLC0415
+    from twinwall.enforce.state import State  # noqa: PLC0415
 
-    with Interrupts() as interrupts:
+    known = State(state)
+    duty = taking(known, Duty.INSPECT, complain) if policy is None or known.folder.is_dir() else nullcontext()
+    with duty, Interrupts() as interrupts:
         Inspection(open_rules(policy, state), complain, longest=longest).run(lambda: interrupts.asked)

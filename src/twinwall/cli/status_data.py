@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from twinwall.enforce.lock import Holder
 from twinwall.enforce.state import Chosen
 from twinwall.enforce.status import Status
 from twinwall.enforce.status_problems import problems, remarks
@@ -27,9 +28,16 @@ def status_data(status: Status) -> Data:
         "verdicts": [{**asdict(each), "explanation": each.explanation} for each in status.counted.verdicts],
         "rules": [asdict(each) for each in status.counted.rules],
         "connections": asdict(status.table) if status.table else None,
-        "queues": [each._asdict() for each in status.queues],
+        "queues": [{name: value for name, value in each._asdict().items() if name != "receiver"} for each in status.queues],
         "handed_to_queues": sum(each.packets for each in status.handed),
-        "log_groups_read": sorted(status.log_groups),
+        "log_groups_read": sorted(status.receivers.logs),
+        "receivers": {
+            "log_groups": {str(number): who for number, who in status.receivers.logs.items()},
+            "queues": {str(number): who for number, who in status.receivers.queues.items()},
+        },
+        "guard": _holder(status.guard),
+        "watchdog": _holder(status.watchdog),
+        "inspector": _holder(status.inspector),
         "settings": [
             {"name": each.setting.name, "value": each.value, "wanted": each.setting.value, "required": each.setting.required}
             for each in status.settings
@@ -41,3 +49,8 @@ def status_data(status: Status) -> Data:
 
 def _chosen(chosen: Chosen) -> Data:
     return {"name": chosen.name, "digest": chosen.digest}
+
+
+def _holder(holder: Holder | None) -> Data:
+    """A process that works all the time."""
+    return {"running": holder is not None, "process": holder.pid or None if holder is not None else None}

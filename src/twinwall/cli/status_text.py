@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from twinwall.cli.connection_rows import short
+from twinwall.enforce.lock import Holder
 from twinwall.enforce.recovery import describe
 from twinwall.enforce.status import Interface, Status
 from twinwall.enforce.status_counts import RuleCount, VerdictCount
@@ -52,6 +53,8 @@ def _facts(status: Status) -> Iterator[tuple[str, str]]:
     for each in status.interfaces:
         yield "interface", f"{each.name}: {_way(each)}"
     yield from _kernel(status)
+    if force is not None or status.pending is not None:
+        yield from _on_duty(status)
 
 
 def _kernel(status: Status) -> Iterator[tuple[str, str]]:
@@ -62,10 +65,30 @@ def _kernel(status: Status) -> Iterator[tuple[str, str]]:
         yield "connections", f"{table.entries:,} of {table.limit:,}{share}; refused because the table was full: {full:,}"
     for queue in status.queues:
         refused = queue.refused_full + queue.refused_socket
-        yield f"queue {queue.number}", f"{queue.waiting:,} wait; {queue.queued:,} so far, {refused:,} without room"
+        who = status.receivers.queues.get(queue.number, "somebody")
+        yield (
+            f"queue {queue.number}",
+            f"{queue.waiting:,} wait; {queue.queued:,} so far, {refused:,} without room; {who} receives it",
+        )
     if status.policy is not None and status.policy.attach is not None:
         group = status.policy.attach.log_group
-        yield "log", f"group {group}: {'somebody reads it' if group in status.log_groups else 'nobody reads it'}"
+        yield "log", f"group {group}: {status.receivers.logs.get(group, 'nobody')} reads it"
+
+
+def _on_duty(status: Status) -> Iterator[tuple[str, str]]:
+    """The processes that work as long as the machine runs, or as long as the trial does."""
+    idle = "does not run: nobody undoes what others change, nobody attaches to interfaces that come back (`twinwall guard`)"
+    yield "guard", _process(status.guard, idle)
+    if status.pending is not None and status.pending.deadline is not None:
+        yield "watchdog", _process(status.watchdog, "does not run")
+    if status.force is not None and status.force.queue != "none":
+        yield "inspector", _process(status.inspector, "does not run with this state folder (`twinwall inspect`)")
+
+
+def _process(holder: Holder | None, otherwise: str) -> str:
+    if holder is None:
+        return otherwise
+    return f"runs (process {holder.pid})" if holder.pid else "runs"
 
 
 def _way(each: Interface) -> str:

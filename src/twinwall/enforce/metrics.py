@@ -65,6 +65,11 @@ def _trial(status: Status) -> Iterator[Sample]:
     yield Sample(int(status.pending is not None and status.pending.deadline is not None))
 
 
+def _running(status: Status) -> Iterator[Sample]:
+    for what, holder in (("guard", status.guard), ("watchdog", status.watchdog), ("inspect", status.inspector)):
+        yield labelled(int(holder is not None), process=what)
+
+
 def _problems(status: Status) -> Iterator[Sample]:
     yield Sample(len(problems(status)))
 
@@ -133,6 +138,7 @@ METRICS = (
     ),
     Metric("twinwall_policy_info", GAUGE, "The policy in force; always 1.", _policy),
     Metric("twinwall_policy_on_trial", GAUGE, "Whether a policy is on trial: 1 or 0.", _trial),
+    Metric("twinwall_running", GAUGE, "Whether a process of ours runs: guard, watchdog, inspect; 1 or 0.", _running),
     Metric("twinwall_problems", GAUGE, "How much `twinwall status` calls a problem.", _problems),
     Metric("twinwall_problems_by_kind", GAUGE, "The problems there are, by kind.", _problem_kinds),
     Metric(

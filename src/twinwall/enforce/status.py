@@ -6,16 +6,16 @@ both.  Our tables are listed once; the policy's text is read once for as long as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from twinwall.enforce import watchdog
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.design import standing
+from twinwall.enforce.duty import Duty, on_duty
 from twinwall.enforce.journal import Outcome
 from twinwall.enforce.linux import RULESET, LinuxKernel
+from twinwall.enforce.lock import Holder
 from twinwall.enforce.masters import Moved, moved
 from twinwall.enforce.programs import carries
 from twinwall.enforce.state import Confirmed, InForce, Pending, State, uptime
@@ -25,10 +25,12 @@ from twinwall.live.conntrack import ConnectionTable, TableFill
 from twinwall.live.error import EnforcementError
 from twinwall.live.links import Link, links
 from twinwall.live.netdev_hook import hooked_devices
+from twinwall.live.nflog import GROUPS
 from twinwall.live.nfqueue import QueueFill, queues
 from twinwall.live.nft import Table
 from twinwall.live.nft_counts import read_counts
 from twinwall.live.queue_rule import QueueRule
+from twinwall.live.receiver import UNSEEN, processes_of, receivers
 from twinwall.live.xdp import XdpCounters, XdpStage
 from twinwall.live.xdp_stamp import find_stamp
 from twinwall.policy.model import Mode, Policy
@@ -36,7 +38,6 @@ from twinwall.render.stateless import table_name
 from twinwall.render.sysctls import Setting
 
 BRIDGE_RULESET = Table("bridge", "twinwall")  # what knows a bridge's ports
-LOG_GROUPS = Path("/proc/thread-self/net/netfilter/nfnetlink_log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,14 @@ class Interface:
     way: str
     stamped: bool = True  # the tc program behind XDP is there
     moved: Moved | None = None  # it is where its packets pass the stateful stage by
+
+
+@dataclass(frozen=True, slots=True)
+class Receivers:
+    """Who receives what, in words: by the number of the log group, and of the queue."""
+
+    logs: Mapping[int, str]
+    queues: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +78,16 @@ class Status:
     pending: Pending | None = None
     confirmed: Confirmed | None = None
     expired: bool = False  # the trial's time is over
-    watched: bool = False  # a watchdog looks after the trial
+    watchdog: Holder | None = None  # who looks after the trial
+    guard: Holder | None = None  # who looks after what is in force
+    inspector: Holder | None = None  # who decides what `inspect` rules hand over
     damaged: bool = False  # somebody else has changed the ruleset
     interfaces: tuple[Interface, ...] = ()
     counted: Counted = field(default_factory=Counted)
     table: TableFill | None = None
     handed: tuple[QueueRule, ...] = ()
     queues: tuple[QueueFill, ...] = ()
-    log_groups: frozenset[int] = frozenset()  # that somebody receives
+    receivers: Receivers = field(default_factory=lambda: Receivers({}, {}))
     settings: tuple[Differing, ...] = ()
 
 
@@ -96,7 +107,9 @@ class Observer:
             "pending": pending,
             "confirmed": confirmed,
             "expired": pending is not None and pending.expired(self._clock()),
-            "watched": watchdog.alive(self._state),
+            "watchdog": on_duty(self._state, Duty.WATCHDOG),
+            "guard": on_duty(self._state, Duty.GUARD),
+            "inspector": on_duty(self._state, Duty.INSPECT),
         }
         table = _table_fill()
         try:
@@ -105,6 +118,7 @@ class Observer:
             return Status(unknown=error, table=table, **trial)  # type: ignore[arg-type]  # of the fields' types
         if force is None:
             return Status(table=table, **trial)  # type: ignore[arg-type]
+        waiting = tuple(queues()) if force.queue != "none" else ()
         return Status(
             force=force,
             policy=self._made(force).policy,
@@ -112,8 +126,8 @@ class Observer:
             damaged=self._damaged(force),
             table=table,
             handed=queue_rule.describe() if force.queue == "target" else (),
-            queues=tuple(queues()) if force.queue != "none" else (),
-            log_groups=log_groups(),
+            queues=waiting,
+            receivers=read_receivers(waiting),
             settings=tuple(self._settings(force)),
             **self._seen(force),  # type: ignore[arg-type]
             **trial,  # type: ignore[arg-type]
@@ -218,9 +232,11 @@ def _table_fill() -> TableFill | None:
         return None
 
 
-def log_groups() -> frozenset[int]:
-    """The NFLOG groups of this network namespace that somebody receives."""
-    try:
-        return frozenset(int(line.split()[0]) for line in LOG_GROUPS.read_text().splitlines())
-    except OSError:
-        return frozenset()
+def read_receivers(queues: Iterable[QueueFill]) -> Receivers:
+    """Who receives the queues and the log groups of this network namespace."""
+    groups = receivers(GROUPS)
+    seen = processes_of({*groups.values(), *(each.receiver for each in queues)})
+    return Receivers(
+        logs={number: seen.get(address, UNSEEN) for number, address in groups.items()},
+        queues={each.number: seen.get(each.receiver, UNSEEN) for each in queues},
+    )

@@ -73,7 +73,7 @@ def _trial(status: Status) -> Iterator[Problem]:
     if status.expired:
         text = f"the trial of {describe(status.pending.new)} is over, and the policy before it is not back"
         yield Problem("expired", text, "`twinwall guard --once`, or any command that changes the policy, restores it")
-    elif not status.watched:
+    elif status.watchdog is None:
         text = f"nobody watches the trial of {describe(status.pending.new)}: it would not end by itself"
         yield Problem("unwatched", text, "`twinwall guard --once` starts another watchdog; or confirm it, or roll it back")
 

@@ -53,9 +53,9 @@ REMEDY = "see the kernel's log (`dmesg`)"
 class NetlinkError(EnforcementError):
     """The kernel answered with an error; `number` is its errno, `offset` where in the request the mistake is (0: unsaid)."""
 
-    def __init__(self, action: str, number: int, text: str = "", offset: int = 0) -> None:
+    def __init__(self, action: str, number: int, text: str = "", offset: int = 0, remedy: str = "") -> None:
         cause = f"{os.strerror(number)}: {text}" if text else os.strerror(number)
-        super().__init__(action, cause, REMEDIES.get(number, REMEDY))
+        super().__init__(action, cause, remedy or REMEDIES.get(number, REMEDY))
         self.number = number
         self.offset = offset
 
@@ -278,10 +278,3 @@ def refusal(action: str, message: Message) -> NetlinkError | None:
     said = attributes(message.payload, start) if message.flags & ACK_ATTRIBUTES else {}
     words = said.get(ERROR_TEXT, b"").rstrip(b"\0").decode(errors="replace")
     return NetlinkError(action, number, words, int.from_bytes(said.get(ERROR_OFFSET, b"\0"), sys.byteorder))
-
-
-def claimed(error: NetlinkError) -> NetlinkError:
-    """Tell a group or a queue that another socket holds from a missing privilege: nfnetlink says EPERM of both."""
-    if error.number == errno.EPERM and os.geteuid() == 0:
-        return NetlinkError(error.action, errno.EBUSY, "another program receives it")
-    return error

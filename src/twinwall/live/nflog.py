@@ -9,9 +9,11 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple, Self
 
-from twinwall.live.netlink import NETLINK_NETFILTER, NetlinkError, NetlinkSocket, attribute, attributes, claimed
+from twinwall.live.netlink import NETLINK_NETFILTER, NetlinkError, NetlinkSocket, attribute, attributes
+from twinwall.live.receiver import claimed
 
 SUBSYSTEM = 4 << 8
 PACKET, CONFIG = SUBSYSTEM | 0, SUBSYSTEM | 1
@@ -24,6 +26,8 @@ NUMBERED = 1  # NFULNL_CFG_F_SEQ
 HEAD, MARK, TIMESTAMP, IN, OUT, PAYLOAD, PREFIX, NUMBER, HOOK_NUMBER = 1, 2, 3, 4, 5, 9, 10, 12, 1
 PHYSICAL_IN, PHYSICAL_OUT = 6, 7
 
+GROUPS = Path("/proc/thread-self/net/netfilter/nfnetlink_log")
+OTHER_GROUP = "end that program, or give the policy another group (`attach.log_group`)"
 RECEIVE_BUFFER = 8 << 20
 GROUP_BUFFER = 1 << 14  # bytes that the kernel sets aside for each datagram of gathered packets; a larger packet gets its own
 GATHER = 10  # hundredths of a second after which it sends what it has gathered
@@ -75,7 +79,7 @@ class LogGroup:
             self._socket.request(f"receive log group {group}", CONFIG, head + b"".join(parts))
         except NetlinkError as error:
             self._socket.close()
-            raise claimed(error) from None
+            raise claimed(error, GROUPS, group, OTHER_GROUP) from None
 
     def fileno(self) -> int:
         """For `select`."""

@@ -25,9 +25,9 @@ from twinwall.live.netlink import (
     NetlinkSocket,
     attribute,
     attributes,
-    claimed,
     refusal,
 )
+from twinwall.live.receiver import claimed
 
 SUBSYSTEM = 3 << 8
 PACKET, VERDICT, CONFIG, BATCH_VERDICT = (SUBSYSTEM | number for number in range(4))
@@ -43,6 +43,7 @@ DROP, ACCEPT = 0, 1
 RECEIVE_BUFFER = 16 << 20
 ACTION = "read the queues' counters"
 STATISTICS = Path("/proc/thread-self/net/netfilter/nfnetlink_queue")
+OTHER_QUEUE = "end that program, or give the policy other queues (`attach.queues`)"
 LONGEST_QUEUE = 8192  # packets that may wait
 BURST = 256  # packets that are taken at once
 
@@ -75,6 +76,7 @@ class QueueFill(NamedTuple):
     refused_full: int  # packets for which the queue had no room
     refused_socket: int  # packets for which the receiver's socket had no room
     queued: int
+    receiver: int = 0  # the address of the socket that receives it
 
 
 def queues() -> list[QueueFill]:
@@ -89,7 +91,7 @@ def queues() -> list[QueueFill]:
         remedy = "run it as root, or with CAP_NET_ADMIN in this network namespace"
         raise EnforcementError(ACTION, error.strerror or str(error), remedy) from error
     rows = [[int(word) for word in line.split()] for line in text.splitlines()]
-    return [QueueFill(row[0], row[2], row[5], row[6], row[7]) for row in rows]
+    return [QueueFill(row[0], row[2], row[5], row[6], row[7], row[1]) for row in rows]
 
 
 class PacketQueue:
@@ -115,7 +117,7 @@ class PacketQueue:
             self._socket.request(f"receive queue {number}", CONFIG, self._head + b"".join(parts))
         except NetlinkError as error:
             self._socket.close()
-            raise claimed(error) from None
+            raise claimed(error, STATISTICS, number, OTHER_QUEUE) from None
 
     def fileno(self) -> int:
         """For `select`."""
