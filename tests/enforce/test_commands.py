@@ -1,10 +1,12 @@
 """The commands of a safe change, on a gateway in a namespace: what they say, and what the kernel then enforces."""
 
+import contextlib
 import ctypes
 import dataclasses
 import os
 import select
 import signal
+import socket
 import time
 
 import pytest
@@ -195,20 +197,49 @@ def test_who_changes_the_policy_is_told_who_else_does(world):
     assert world.enforced() == "a"
 
 
+SESSION = "192.0.2.1 40000 192.0.2.9 22"
+
+
+@contextlib.contextmanager
+def connection(world):
+    """The connection that `SESSION` names, between two sockets of the gateway."""
+    world.router.run("sh", "-ec", "ip link set lo up; ip addr add 192.0.2.1/32 dev lo; ip addr add 192.0.2.9/32 dev lo")
+    with world.router.entered():
+        server, client = socket.socket(), socket.socket()
+    with server, client:
+        server.bind(("192.0.2.9", 22))
+        server.listen()
+        client.bind(("192.0.2.1", 40000))
+        client.connect(("192.0.2.9", 22))
+        # The route would say that it comes in through lo, which is not attached.
+        world.router.run("ip", "addr", "del", "192.0.2.1/32", "dev", "lo")
+        world.router.run("ip", "route", "add", "192.0.2.1/32", "dev", "in0")
+        yield
+
+
 def test_a_policy_that_cuts_the_ssh_session_is_refused(world):
-    session = "192.0.2.1 40000 192.0.2.9 22"
     host = ("apply", world.policies["a"], "--mode", "host", "--inside", "in0", "--yes")
-    said = world.twinwall(*host, expect=5, SSH_CONNECTION=session)
-    assert "--cut-me-off" in said
-    assert world.enforced() == "nothing"
-    world.twinwall(*host, "--cut-me-off", SSH_CONNECTION=session)
+    with connection(world):
+        said = world.twinwall(*host, expect=5, SSH_CONNECTION=SESSION)
+        assert "--cut-me-off" in said
+        assert "192.0.2.1:40000 > 192.0.2.9:22" in said
+        assert world.enforced() == "nothing"
+        world.twinwall(*host, "--cut-me-off", SSH_CONNECTION=SESSION)
     assert world.programs().keys() == {"in0"}
 
 
 def test_a_gateway_s_stateful_rules_do_not_cut_its_own_ssh_session(world):
-    world.apply("a", SSH_CONNECTION="192.0.2.1 40000 192.0.2.9 22")
+    with connection(world):
+        assert "SSH" not in world.apply("a", SSH_CONNECTION=SESSION)
     entry = list(State(world.state).journal.entries())[-1]
     assert entry.author.client == "192.0.2.1"
+
+
+def test_a_session_of_the_past_is_said_not_to_have_been_checked(world):
+    host = ("apply", world.policies["a"], "--mode", "host", "--inside", "in0", "--yes")
+    said = world.twinwall(*host, SSH_CONNECTION=SESSION)
+    assert f"SSH_CONNECTION says `{SESSION}`, and this network namespace has no such connection" in said
+    assert "was not checked" in said
 
 
 def test_a_policy_that_linux_cannot_enforce_is_refused_by_name(world):

@@ -4,7 +4,7 @@ import pytest
 
 from twinwall.compile.policy import compile_policy
 from twinwall.enforce.session import Session
-from twinwall.enforce.ssh import judge
+from twinwall.enforce.ssh import judge, judge_all
 from twinwall.rules.policy_file import read_policy_text
 
 SESSION = Session.parse("192.0.2.9 40000 198.51.100.1 22")
@@ -66,3 +66,19 @@ def test_ipv6_and_ports_of_one_s_own():
     assert str(session) == "[fe80::1]:40000 > [2001:db8::1]:2222"
     assert asked(stateful="pass tcp any any -> any 2222 (sid:1;)", session=session) is None
     assert asked(stateful="pass tcp any any -> any 22 (sid:1;)", session=session).cuts
+
+
+def test_of_several_sessions_the_one_that_is_cut_counts():
+    """Not the first, and not one that merely could not be opened again."""
+    other = Session.parse("192.0.2.77 40000 198.51.100.1 22")
+    lives = "pass tcp 192.0.2.9 any <> any 22 (flow:established; sid:1;)"
+    text = (
+        f"twinwall: 1\nstateful:\n  order: strict\n  default: [drop_strict]\n  rules: |\n    {lives}\n"
+        "attach: {mode: host, inside: [in0]}\n"
+    )
+    policy, _ = read_policy_text(text, "policy.yaml", str)
+    compiled = compile_policy(policy)
+    assert judge_all(policy, compiled, []) is None
+    assert not judge_all(policy, compiled, [SESSION]).cuts
+    refusal = judge_all(policy, compiled, [SESSION, other])
+    assert (refusal.cuts, refusal.session) == (True, other)

@@ -62,6 +62,7 @@ class Proposal:
 
     plan: Plan
     refusal: Refusal | None
+    unchecked: str = ""  # what could not be found out about SSH sessions
 
     def show(self, *, every: bool) -> None:
         """Print the plan."""
@@ -69,15 +70,20 @@ class Proposal:
 
         for line in plan_lines(self.plan, every=every):
             click.echo(line)
-        if self.refusal is not None and not self.refusal.cuts:
-            click.echo(f"warning   another SSH connection like this one would be refused: {self.refusal.why}")
+        if self.refusal is not None:
+            what = "the SSH connection" if self.refusal.cuts else "another SSH connection like"
+            fate = "cut" if self.refusal.cuts else "refused"
+            click.echo(f"warning   {what} {self.refusal.session} would be {fate}: {self.refusal.why}")
+        if self.unchecked:
+            click.echo(f"warning   {self.unchecked}")
 
     def refuse_cutting(self, *, cut_me_off: bool) -> None:
         """Raise `EnforcementError` if it cuts the session and that is not wanted."""
         from twinwall.live.error import EnforcementError  # noqa: PLC0415 - `--help` needs none of it
 
         if self.refusal is not None and self.refusal.cuts and not cut_me_off:
-            cause = f"it would cut the SSH connection that this is typed on: {self.refusal.packet} meets {self.refusal.why}"
+            where = f"the SSH connection {self.refusal.session}, which this may be typed on"
+            cause = f"it would cut {where}: {self.refusal.packet} meets {self.refusal.why}"
             remedy = "let the policy pass it, or say --cut-me-off (with --confirm-within, so that it comes back)"
             raise EnforcementError("apply the policy", cause, remedy)
 
@@ -117,13 +123,16 @@ def propose_removal(desk: Desk) -> Proposal:
 def propose_blueprint(desk: Desk, new: Blueprint | None) -> Proposal:
     """The same, of a policy that is there already, or of none."""
     from twinwall.enforce.plan import plan  # noqa: PLC0415 - `--help` needs none of it
-    from twinwall.enforce.session import find_session, interface_of  # noqa: PLC0415
+    from twinwall.enforce.sessions import find_sessions  # noqa: PLC0415
 
     standing = desk.in_force()
     made = plan(desk.blueprint(standing), desk.outline(standing), new, desk.machine, damaged=desk.damaged(standing))
-    session = find_session()
-    if session is None or new is None:
+    if new is None:
         return Proposal(made, None)
-    from twinwall.enforce.ssh import judge  # noqa: PLC0415 - it brings the engine
+    sessions = find_sessions()
+    refusal = None
+    if sessions.living:
+        from twinwall.enforce.ssh import judge_all  # noqa: PLC0415 - it brings the engine
 
-    return Proposal(made, judge(new.policy, new.compiled, session, interface_of(session)))
+        refusal = judge_all(new.policy, new.compiled, sessions.living)
+    return Proposal(made, refusal, sessions.unchecked)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
+PROC = Path("/proc")
 VARIABLE = b"SSH_CONNECTION="
 DEEPEST = 64  # ancestors looked at; a chain of processes that long is not a login
 
@@ -39,15 +40,21 @@ class Session:
             return None
 
 
-def find_session(proc: Path = Path("/proc"), pid: int | None = None) -> Session | None:
-    """The SSH session that this process belongs to; None if there is none."""
+def find_session(proc: Path = PROC, pid: int | None = None) -> Session | None:
+    """The SSH session that this process says it belongs to; None if there is none."""
+    named = named_session(proc, pid)
+    return Session.parse(named) if named is not None else None
+
+
+def named_session(proc: Path = PROC, pid: int | None = None) -> str | None:
+    """What `SSH_CONNECTION` says; None if nobody has it."""
     own = os.environ.get(VARIABLE.decode()[:-1])
     if own is not None and pid is None:
-        return Session.parse(own)
+        return own
     for environment in _environments(proc, os.getpid() if pid is None else pid):
         for entry in environment.split(b"\0"):
             if entry.startswith(VARIABLE):
-                return Session.parse(entry[len(VARIABLE) :].decode(errors="replace"))
+                return entry[len(VARIABLE) :].decode(errors="replace")
     return None
 
 
@@ -78,7 +85,10 @@ def _end(host: IPv4Address | IPv6Address, port: int) -> str:
 
 
 def _address(text: str) -> IPv4Address | IPv6Address:
-    """An address; the part behind `%` names the link of a link-local one, and IPv4 in IPv6 is IPv4 on the wire."""
-    address = ip_address(text.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address
+    """An address; the part behind `%` names the link of a link-local one."""
+    return plain_address(ip_address(text.partition("%")[0]))
+
+
+def plain_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The address as it is on the wire: IPv4 in IPv6 is IPv4."""
+    return getattr(address, "ipv4_mapped", None) or address

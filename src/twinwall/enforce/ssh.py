@@ -1,4 +1,4 @@
-"""Whether a policy would let the SSH connection live that a command was typed on.
+"""Whether a policy would let an SSH connection live, such as the one that a command was typed on.
 
 The connection's packets are asked of the engine, as the kernel will ask them: the tracker knows the connection, the policy does
 not yet.
@@ -6,6 +6,7 @@ not yet.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from twinwall.compile.policy import CompiledPolicy, compile_policy
 from twinwall.conntrack.entry import E_CACHE_O, E_CANDIDATE_R, ENTRY_BYTES
 from twinwall.conntrack.header import H_ENTRIES
-from twinwall.enforce.session import Session
+from twinwall.enforce.session import Session, interface_of
 from twinwall.engine.conversation import Conversation
 from twinwall.engine.engine import Engine
 from twinwall.engine.machine import InterpretedMachine
@@ -35,9 +36,21 @@ DATA = ("> P. len 64", "< P. len 64", "> .")
 class Refusal:
     """What the policy refuses: packets of this session (`cuts`), or only those that would open another like it."""
 
+    session: Session
     cuts: bool
     packet: str
     why: str
+
+
+def judge_all(policy: Policy, compiled: CompiledPolicy, sessions: Iterable[Session]) -> Refusal | None:
+    """The worst that the policy refuses of any session: one that is cut, before one that could not be opened again."""
+    found: Refusal | None = None
+    for session in sessions:
+        refusal = judge(policy, compiled, session, interface_of(session))
+        if refusal is not None and refusal.cuts:
+            return refusal
+        found = found or refusal
+    return found
 
 
 def judge(policy: Policy, compiled: CompiledPolicy, session: Session, interface: str = "") -> Refusal | None:
@@ -55,9 +68,9 @@ def judge(policy: Policy, compiled: CompiledPolicy, session: Session, interface:
     _hand_over(rig.opened(), handed_over)
     cut = rig.first_refused(handed_over, rig.data)
     if cut is not None:
-        return Refusal(True, *cut)
+        return Refusal(session, True, *cut)
     fresh = rig.first_refused(Engine(judged, compiled, InterpretedMachine()), (*rig.opening, *rig.data))
-    return Refusal(False, *fresh) if fresh is not None else None
+    return Refusal(session, False, *fresh) if fresh is not None else None
 
 
 class _Rig:
