@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twinwall.policy.sets import AddressSet
 from twinwall.rules.addresses import print_addresses, read_item, settle, union
 from twinwall.rules.located import Mistake
 
@@ -20,6 +21,19 @@ def test_a_list_prints_as_itself(items):
     assert union(read_item(item) for item in text.strip("[]").split(",")) == both
 
 
+@given(V4 | V6, st.integers(0, 129))
+def test_a_network_is_what_the_standard_library_says(address, prefix):
+    try:
+        expected = AddressSet.of(ip_network(f"{address}/{prefix}", strict=False))
+    except ValueError:
+        expected = None
+    if expected is None:
+        with pytest.raises(Mistake):
+            read_item(f"{address}/{prefix}")
+    else:
+        assert read_item(f"{address}/{prefix}") == expected
+
+
 @given(st.lists(V4, min_size=1, max_size=5), V4)
 def test_what_is_excluded_is_out_and_the_rest_stays(items, other):
     wanted, unwanted = union(map(read_item, items)), read_item(other)
@@ -30,7 +44,24 @@ def test_what_is_excluded_is_out_and_the_rest_stays(items, other):
         assert inside is (item != other)
 
 
-@pytest.mark.parametrize("text", ["", "10.0.0.256", "10.0.0.1/33", "x", "10.0.0.1-::1", "HOME_NET", "@ref"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "10.0.0.256",
+        "10.0.0.1/33",
+        "x",
+        "abc",
+        "8",
+        "::1/129",
+        "1::2::3",
+        "12345::",
+        "::1/",
+        "10.0.0.1-::1",
+        "HOME_NET",
+        "@ref",
+    ],
+)
 def test_what_is_no_address_is_a_mistake_with_its_place(text):
     with pytest.raises(Mistake):
         read_item(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twinwall.rules.lexer import header_fields, logical_lines, options
+from twinwall.rules.lexer import logical_lines, options, read_header
 from twinwall.rules.located import Mistake
 
 
@@ -33,17 +33,37 @@ def test_a_backslash_at_the_end_of_the_file_joins_nothing():
 
 
 def test_lists_with_spaces_are_one_field():
-    fields, start = header_fields("pass tcp [10.0.0.1, 10.0.0.2] ! 80 -> any [1, 2](sid:1;)")
-    assert [field.text for field in fields] == ["pass", "tcp", "[10.0.0.1, 10.0.0.2]", "! 80", "->", "any", "[1, 2]"]
-    assert start == len("pass tcp [10.0.0.1, 10.0.0.2] ! 80 -> any [1, 2](")
+    text = "pass tcp [10.0.0.1, 10.0.0.2] ! 80 -> any [1, 2](sid:1;)"
+    header = read_header(text)
+    assert header.words == ("pass", "tcp", "[10.0.0.1, 10.0.0.2]", "! 80", "->", "any", "[1, 2]")
+    assert header.options == len("pass tcp [10.0.0.1, 10.0.0.2] ! 80 -> any [1, 2](")
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "[10.0.0.1,!10.0.0.2]", "![10.0.0.1]", "[10.0.0.1, 10.0.0.2]", "! 10.0.0.1"])
+def test_every_word_of_a_header_knows_its_place(address):
+    text = f"drop udp {address} any <>  any [1,2] (sid:1;)"
+    header = read_header(text)
+    fields = [header.field(number) for number in range(7)]
+    assert [field.text for field in fields] == ["drop", "udp", address, "any", "<>", "any", "[1,2]"]
+    assert [text[field.start : field.end] for field in fields] == list(header.words)
+    assert text[header.options :] == "sid:1;)"
 
 
 @pytest.mark.parametrize(
-    "text", ["", "pass", "pass tcp any any -> any any any (", "pass tcp [any any -> any any (sid:1;)", "("]
+    "text",
+    [
+        "",
+        "pass",
+        "pass tcp any any -> any any any (",
+        "pass tcp [any any -> any any (sid:1;)",
+        "(",
+        "pass tcp ! [a] -> any any (sid:1;)",
+        "pass tcp ! a -> any any (sid:1;)",
+    ],
 )
 def test_a_header_of_another_shape_is_a_mistake(text):
     with pytest.raises(Mistake):
-        header_fields(text or " ")
+        read_header(text or " ")
 
 
 def test_options_carry_their_places():

@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from ipaddress import (
-    AddressValueError,
     IPv4Address,
     IPv6Address,
-    NetmaskValueError,
     ip_address,
     ip_network,
     summarize_address_range,
@@ -33,40 +31,44 @@ from twinwall.rules.expression import Grammar
 from twinwall.rules.located import Mistake
 
 OCTET = "(?:0|[1-9][0-9]{0,2})"
-PLAIN = re.compile(rf"({OCTET}(?:\.{OCTET}){{3}})(?:/(0|[1-9][0-9]?))?")
+PREFIX = "(?:/(0|[1-9][0-9]{0,2}))?"
+V4 = re.compile(rf"({OCTET}(?:\.{OCTET}){{3}}){PREFIX}")
+V6 = re.compile(rf"([0-9A-Fa-f:]+){PREFIX}")
 V4_ONLY = AddressSet(((0, TOP_V4),), ())
 V6_ONLY = AddressSet((), ((0, TOP_V6),))
 
 
 def read_item(text: str) -> AddressSet:
     """One element of an address list.  Raises `Mistake` with offsets into `text`."""
-    plain = PLAIN.fullmatch(text)
-    if plain is not None:
-        low, prefix = _number(plain[1]), int(plain[2] or 32)
-        if low <= TOP_V4 and prefix <= 32:
-            rest = TOP_V4 >> prefix
-            return AddressSet(((low & (TOP_V4 ^ rest), low | rest),), ())
-    return _read_unusual(text)
+    try:
+        if found := V4.fullmatch(text):
+            return AddressSet(_network(int.from_bytes(map(int, found[1].split("."))), found[2], 32), ())
+        if found := V6.fullmatch(text):
+            return AddressSet((), _network(int(IPv6Address(found[1])), found[2], 128))
+        return _read_unusual(text)
+    except ValueError:
+        raise Mistake(Code.BAD_ADDRESS, f"{text!r} is not an address", 0, len(text), _hint(text)) from None
 
 
-def _number(text: str) -> int:
-    """Four octets as a number; more than `TOP_V4` if one of them is none."""
-    octets = [int(octet) for octet in text.split(".")]
-    return octets[0] << 24 | octets[1] << 16 | octets[2] << 8 | octets[3] if max(octets) < 256 else TOP_V4 + 1
+def _network(address: int, prefix: str | None, bits: int) -> Intervals:
+    """The addresses that have the first `prefix` of `bits` in common with `address`; itself, if there is no prefix."""
+    if prefix is None:
+        return ((address, address),)
+    if int(prefix) > bits:
+        raise ValueError("a prefix longer than an address")
+    rest = (1 << bits - int(prefix)) - 1
+    return ((address & ~rest, address | rest),)
 
 
 def _read_unusual(text: str) -> AddressSet:
-    """IPv6, ranges, netmasks, `any`, and what is wrong."""
-    try:
-        if "/" in text:
-            return AddressSet.of(ip_network(text, strict=False))
-        if "-" in text:
-            return _range(text)
-        if text.lower() == "any":
-            return ANY_ADDRESS
-        return AddressSet.of(ip_address(text))
-    except (ValueError, AddressValueError, NetmaskValueError):
-        raise Mistake(Code.BAD_ADDRESS, f"{text!r} is not an address", 0, len(text), _hint(text)) from None
+    """Ranges, netmasks, `any`, IPv6 addresses with dots; `ValueError` for anything else."""
+    if "/" in text:
+        return AddressSet.of(ip_network(text, strict=False))
+    if "-" in text:
+        return _range(text)
+    if text.lower() == "any":
+        return ANY_ADDRESS
+    return AddressSet.of(ip_address(text))
 
 
 def _range(text: str) -> AddressSet:
@@ -101,8 +103,10 @@ def union(sets: Iterable[AddressSet]) -> AddressSet:
 
 def settle(included: AddressSet | None, excluded: AddressSet | None) -> AddressSet:
     """What is left of `included`.  Each IP version is settled alone: one that is only excluded from starts from everything."""
-    wanted, unwanted = included or NO_ADDRESS, excluded or NO_ADDRESS
-    return AddressSet(_left(wanted.v4, unwanted.v4, TOP_V4), _left(wanted.v6, unwanted.v6, TOP_V6))
+    wanted = NO_ADDRESS if included is None else included
+    if excluded is None:
+        return wanted
+    return AddressSet(_left(wanted.v4, excluded.v4, TOP_V4), _left(wanted.v6, excluded.v6, TOP_V6))
 
 
 def _left(wanted: Intervals, unwanted: Intervals, top: int) -> Intervals:

@@ -77,6 +77,8 @@ def join_terms(parts: list[Terms[S]], grammar: Grammar[S]) -> Terms[S]:
 
 def settle(terms: Terms[S], grammar: Grammar[S], start: int, end: int) -> S:
     """The set that terms mean.  An empty one is a mistake, as it is in Suricata."""
+    if terms.included is not None and terms.excluded is None:  # as nearly always; what is included is never empty
+        return terms.included
     result = grammar.settle(terms.included, terms.excluded)
     if result == grammar.nothing:
         hint = "the exclusions take away everything that the list holds"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from twinwall.policy.codes import Code
 from twinwall.rules.located import Break, Located, Mistake
 
 LONGEST = 65_536
-ORDINARY = re.compile(r"([A-Za-z-]+) +([A-Za-z0-9_-]+) +([^\s()]+) +([^\s()]+) +(->|<>) +([^\s()]+) +([^\s()]+) +\(")
+WORD = r"(!*[^][\s()!][^][\s()]*|!?\[[^][\s()]*\])"  # without brackets, or a list that holds neither blanks nor lists
+ORDINARY = re.compile(rf"([A-Za-z-]+) +([A-Za-z0-9_-]+) +{WORD} +{WORD} +(->|<>) +{WORD} +{WORD} +\(")
 OPTION = re.compile(r"\s*([^:;\s]+)\s*(?::((?:[^;\\]|\\.)*))?;", re.DOTALL)
 FIELDS = (
     "an action",
@@ -33,6 +34,18 @@ class Field(NamedTuple):
     @property
     def end(self) -> int:
         return self.start + len(self.text)
+
+
+class Header(NamedTuple):
+    """The seven words of a rule's header, where each begins (asked where one is wrong), and where the options begin."""
+
+    words: tuple[str, ...]
+    start: Callable[[int], int]
+    options: int
+
+    def field(self, number: int) -> Field:
+        """A word, counted from 0, with its place."""
+        return Field(self.words[number], self.start(number))
 
 
 def logical_lines(text: str, file: str, line: int = 1, column: int = 1) -> Iterator[Located]:
@@ -80,12 +93,13 @@ def _joined(parts: list[str], breaks: list[Break], file: str) -> Located:
     return Located(text.rstrip(), file, breaks[0].line, breaks[0].column, tuple(breaks[1:]))
 
 
-def header_fields(text: str) -> tuple[list[Field], int]:
-    """The seven fields of a rule's header, and the place of the first option.  Raises `Mistake`."""
+def read_header(text: str) -> Header:
+    """The header of a rule.  Raises `Mistake`."""
     match = ORDINARY.match(text)
-    if match is not None and "[" not in match.group():
-        return [Field(match.group(number), match.start(number)) for number in range(1, 8)], match.end()
-    return _fields_slowly(text)
+    if match is not None:
+        return Header(match.groups(), lambda number: match.start(number + 1), match.end())
+    fields, options = _fields_slowly(text)
+    return Header(tuple(field.text for field in fields), lambda number: fields[number].start, options)
 
 
 def _fields_slowly(text: str) -> tuple[list[Field], int]:
@@ -139,7 +153,7 @@ def options(text: str, start: int) -> Iterator[tuple[str, int, str | None, int]]
                 return
             raise _broken_option(text, at, close)
         value = match.group(2)
-        if value is not None and value.lstrip()[:1] == '"' and value.count('"') == 1:
+        if value is not None and value.count('"') == 1 and value.lstrip()[0] == '"':
             quote = match.start(2) + value.index('"')
             hint = "inside quotes, write \\; for a semicolon"
             raise Mistake(Code.RULE_SYNTAX, "a semicolon cuts this text in quotes", quote, match.end(), hint)

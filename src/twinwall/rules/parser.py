@@ -11,7 +11,7 @@ from twinwall.policy.model import Action, Rule, RuleType
 from twinwall.policy.sets import AddressSet, PortSet
 from twinwall.rules.draft import Draft, Names
 from twinwall.rules.keyword import Value, Where
-from twinwall.rules.lexer import LONGEST, Field, header_fields, logical_lines, options
+from twinwall.rules.lexer import LONGEST, Header, logical_lines, options, read_header
 from twinwall.rules.located import AlreadyReportedError, Located, Mistake
 from twinwall.rules.protocols import PROTOCOLS, UNSUPPORTED_PROTOCOLS, Protocol
 from twinwall.rules.registry import KEYWORDS
@@ -32,6 +32,8 @@ ACTIONS: Mapping[Where, Mapping[str, Action]] = {
 OTHER_ACTIONS = frozenset({"rejectdst", "rejectboth", "config", "accept"})
 OWN = "twinwall"  # the family of the keywords that Suricata's language does not have
 DIRECTIONS = {"->": False, "<>": True}
+# The words of a header by their places.
+ACTION, PROTOCOL, SOURCE, SOURCE_PORTS, DIRECTION, DESTINATION, DESTINATION_PORTS = range(7)
 
 
 @dataclass
@@ -101,20 +103,20 @@ class _Line:
         try:
             if len(text) > LONGEST:
                 raise Mistake(Code.RULE_TOO_LONG, f"a rule of {len(text)} characters", 0, 1, f"at most {LONGEST}")
-            fields, start = header_fields(text)
+            header = read_header(text)
         except Mistake as mistake:
             self._report(mistake)
             return None
-        action = self._action(fields[0])
-        protocol = self._protocol(fields[1])
-        source = self._addresses(fields[2])
-        source_ports = self._ports(fields[3])
-        bidirectional = self._direction(fields[4])
-        destination = self._addresses(fields[5])
-        destination_ports = self._ports(fields[6])
+        action = self._action(header)
+        protocol = self._protocol(header)
+        source = self._addresses(header, SOURCE)
+        source_ports = self._ports(header, SOURCE_PORTS)
+        bidirectional = self._direction(header)
+        destination = self._addresses(header, DESTINATION)
+        destination_ports = self._ports(header, DESTINATION_PORTS)
         draft = Draft(action or Action.PASS, protocol.numbers, self.parser.interfaces, stateful=self.stage is Where.STATEFUL)
         draft.family = protocol.family
-        self._options(draft, start)
+        self._options(draft, header.options)
         if (
             not self.sound
             or action is None
@@ -142,10 +144,11 @@ class _Line:
         self.sound = False
         self.diagnostics.append(mistake.at(self.line))
 
-    def _action(self, word: Field) -> Action | None:
+    def _action(self, header: Header) -> Action | None:
         known = ACTIONS[self.stage]
-        action = known.get(word.text) or known.get(word.text.lower())
+        action = known.get(header.words[ACTION]) or known.get(header.words[ACTION].lower())
         if action is None:
+            word = header.field(ACTION)
             name = word.text.lower()
             elsewhere = any(name in each for each in ACTIONS.values())
             hint = f"here a rule says one of {', '.join(dict.fromkeys(each.value for each in known.values()))}"
@@ -157,9 +160,10 @@ class _Line:
                 self._report(Mistake(Code.UNKNOWN_ACTION, f"{word.text!r} {supported}", word.start, word.end, hint))
         return action
 
-    def _protocol(self, word: Field) -> Protocol:
-        protocol = PROTOCOLS.get(word.text) or PROTOCOLS.get(word.text.lower())
+    def _protocol(self, header: Header) -> Protocol:
+        protocol = PROTOCOLS.get(header.words[PROTOCOL]) or PROTOCOLS.get(header.words[PROTOCOL].lower())
         if protocol is None:
+            word = header.field(PROTOCOL)
             name = word.text.lower()
             if name in UNSUPPORTED_PROTOCOLS:
                 hint = "use the transport protocol and its ports"
@@ -174,28 +178,30 @@ class _Line:
             return PROTOCOLS["ip"]
         return protocol
 
-    def _direction(self, word: Field) -> bool:
-        if word.text not in DIRECTIONS:
+    def _direction(self, header: Header) -> bool:
+        bidirectional = DIRECTIONS.get(header.words[DIRECTION])
+        if bidirectional is None:
+            word = header.field(DIRECTION)
             hint = "`->` from source to destination, `<>` both ways"
             if word.text == "<-":
                 hint = "swap source and destination and write `->`"
             self._report(Mistake(Code.BAD_DIRECTION, f"{word.text!r} is not a direction", word.start, word.end, hint))
-        return word.text == "<>"
+        return bool(bidirectional)
 
-    def _addresses(self, word: Field) -> AddressSet | None:
+    def _addresses(self, header: Header, at: int) -> AddressSet | None:
         try:
-            return self.parser.variables.addresses(word.text)
+            return self.parser.variables.addresses(header.words[at])
         except Mistake as mistake:
-            self._report(mistake.moved(word.start))
+            self._report(mistake.moved(header.start(at)))
         except AlreadyReportedError:
             self.sound = False
         return None
 
-    def _ports(self, word: Field) -> PortSet | None:
+    def _ports(self, header: Header, at: int) -> PortSet | None:
         try:
-            return self.parser.variables.ports(word.text)
+            return self.parser.variables.ports(header.words[at])
         except Mistake as mistake:
-            self._report(mistake.moved(word.start))
+            self._report(mistake.moved(header.start(at)))
         except AlreadyReportedError:
             self.sound = False
         return None

@@ -37,8 +37,9 @@ class Variables:
         found = self._addresses.get(text)
         if found is None:
             terms = read_terms(text, ADDRESSES, self._address_variable)
-            plain = settle(terms, ADDRESSES, 0, len(text))
-            found = AddressSet(plain.v4, plain.v6, negated=terms.negated)
+            found = settle(terms, ADDRESSES, 0, len(text))
+            if terms.negated:
+                found = AddressSet(found.v4, found.v6, negated=True)
             self._addresses[text] = found
         return found
 

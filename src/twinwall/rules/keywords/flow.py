@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from twinwall.policy.codes import Code
 from twinwall.policy.model import FlowbitKind, FlowbitOption, FlowDirection, FlowOption, Rule
@@ -35,19 +36,18 @@ def _read_flow(value: str, draft: Draft) -> None:
     if len(words) > MOST_OPTIONS:
         hint = f"write a second flow keyword for the rest; Suricata takes {MOST_OPTIONS} options in one"
         raise bad_value(value, f"more than {MOST_OPTIONS} options in one flow keyword", hint)
-    flow = draft.flow or FlowOption()
-    told: set[str] = set()
+    told: dict[str, Any] = {}
     for word, start, end in words:
         known = OPTIONS.get(word.lower())
         if known is None:
             hint = did_you_mean(word, OPTIONS) or f"one of {', '.join(OPTIONS)}"
             raise Mistake(Code.BAD_VALUE, f"{word!r} is not an option of flow", start, end, hint)
         name, setting = known
-        before = None if name == "stateless" else getattr(flow, name)
+        before = getattr(draft.flow, name) if draft.flow is not None and name != "stateless" else None
         if name in told or (before is not None and before != setting):
             raise Mistake(Code.CONFLICT, f"{word!r} repeats or contradicts an earlier option", start, end)
-        told.add(name)
-        flow = replace(flow, **{name: setting})  # type: ignore[arg-type]
+        told[name] = setting
+    flow = FlowOption(**told) if draft.flow is None else replace(draft.flow, **told)
     if flow.stateless and flow.established:
         raise Mistake(Code.CONFLICT, "`stateless` contradicts `established`", 0, len(value))
     draft.flow = flow
