@@ -7,7 +7,7 @@ import os
 import pytest
 
 from tests.live.namespace import in_namespace
-from twinwall.live import nft
+from twinwall.live import nft, nft_library
 from twinwall.live.error import EnforcementError
 from twinwall.live.nft import Table, refusal
 
@@ -50,6 +50,18 @@ def test_a_check_changes_nothing(namespace):
     assert nft.present() == ()
     with pytest.raises(EnforcementError, match=r"line 1 of the ruleset: table inet twinwall \{ nonsense \}"):
         nft.check("table inet twinwall { nonsense }")
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("library", ["libnftables.so.1", "no such library"])
+def test_a_still_listing_is_what_the_program_prints(namespace, monkeypatch, library):
+    monkeypatch.setattr(nft_library, "LIBRARY", library)
+    nft.load(GOOD)
+    assert nft.still(OURS) == namespace.run("nft", "--stateless", "list", "table", "inet", "twinwall")
+    assert "sid 1" in nft.still(OURS)
+    assert "packets" not in nft.still(OURS)
+    with pytest.raises(EnforcementError, match=r"list table bridge twinwall: .*No such file or directory"):
+        nft.still(Table("bridge", "twinwall"))
 
 
 @pytest.mark.kernel
