@@ -12,7 +12,7 @@ import numpy as np
 from bench.kernel.frames import generator, receive
 from bench.kernel.place import INSIDE, clear_rules, command, number_of
 from bench.kernel.rulesets import SIZES, DropRule, drop_rules, iptables, nft_lines, nft_sets, policy
-from twinwall.compile.policy import compile_policy
+from twinwall.compile.policy import stateless_table
 from twinwall.live.bpf_programs import XDP, Program
 from twinwall.live.xdp import XdpStage
 from twinwall.rules.policy_file import read_policy_text
@@ -69,7 +69,7 @@ def _in_force(form: str, rules: list[DropRule]) -> Iterator[Program | None]:
     if form == OURS:
         parsed, mistakes = read_policy_text(policy(rules), "bench", open)
         assert parsed is not None, mistakes
-        with XdpStage.load(compile_policy(parsed), parsed, generation=1) as stage:
+        with XdpStage.load(stateless_table(parsed), parsed, generation=1) as stage:
             yield stage.program
         return
     try:

@@ -12,7 +12,7 @@ from tests.live.kernel import ebpf_or_skip
 from tests.live.wire import Wire, until
 from tests.oracle.kernel import packet_socket, why_unavailable
 from tests.packets import ethernet, ipv4, tcp, udp
-from twinwall.compile.policy import compile_policy
+from twinwall.compile.policy import stateless_table
 from twinwall.live import links
 from twinwall.live.bpf import BpfError
 from twinwall.live.bpf_programs import XDP, Program
@@ -65,7 +65,7 @@ def policy(tmp_path, rules=RULES, default="forward"):
 def load(policy, generation=1, **more):
     from twinwall.live.xdp import XdpStage
 
-    return XdpStage.load(compile_policy(policy), policy, generation, **more)
+    return XdpStage.load(stateless_table(policy), policy, generation, **more)
 
 
 def seen(stage):

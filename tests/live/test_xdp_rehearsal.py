@@ -6,7 +6,7 @@ import pytest
 
 from tests.live.kernel import ebpf_or_skip
 from tests.live.namespace import namespace
-from twinwall.compile.policy import compile_policy
+from twinwall.compile.policy import stateless_table
 from twinwall.enforce.source import Kind, Source
 from twinwall.engine.conversation import Conversation
 from twinwall.engine.spoken_frame import encode_ip
@@ -38,7 +38,7 @@ def rehearse(default, generation, interface, *texts):
     policy = Source(Kind.POLICY, (("p.yaml", POLICY.format(default=default)),)).policy()
     with namespace() as made, made.entered():
         made.run("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1")
-        with XdpStage.load(compile_policy(policy), policy, generation) as stage:
+        with XdpStage.load(stateless_table(policy), policy, generation) as stage:
             for name in ("v0", "v1"):
                 stage.attach(name)
             with Rehearsal(interface) as rehearsal:

@@ -20,14 +20,22 @@ class CompiledPolicy:
     flowbit_words: int
 
 
-def compile_policy(policy: Policy) -> CompiledPolicy:
-    """Compile both stages of `policy`.  `PolicyError`: a stage is larger than `compile.limits` allows."""
-    try:
-        stateless = compile_stateless(policy.stateless)
-    except TooLargeError as error:
-        raise refusal(error, "stateless", policy.stateless.rules) from error
+def compile_policy(policy: Policy, stateless: RuleTable | None = None) -> CompiledPolicy:
+    """Compile both stages of `policy`, or what is missing besides the table of its stateless one.
+
+    `PolicyError`: a stage is larger than `compile.limits` allows.
+    """
+    stateless = stateless_table(policy) if stateless is None else stateless
     try:
         stateful = compile_stateful(policy.stateful, policy.flowbits)
     except TooLargeError as error:
         raise refusal(error, "stateful", policy.stateful.rules) from error
     return CompiledPolicy(stateless, stateful, -(-len(policy.flowbits) // 64))
+
+
+def stateless_table(policy: Policy) -> RuleTable:
+    """Compile the stateless stage alone, which is all that XDP runs.  `PolicyError` as above."""
+    try:
+        return compile_stateless(policy.stateless)
+    except TooLargeError as error:
+        raise refusal(error, "stateless", policy.stateless.rules) from error

@@ -20,6 +20,7 @@ from twinwall.render.sysctls import Setting, render_sysctls
 
 if TYPE_CHECKING:
     from twinwall.compile.policy import CompiledPolicy
+    from twinwall.compile.table import RuleTable
     from twinwall.render.ruleset import Ruleset
 
 
@@ -36,11 +37,18 @@ class Blueprint:
         return self.source.policy()
 
     @cached_property
-    def compiled(self) -> CompiledPolicy:
-        """Its tables.  Raises `PolicyError`."""
-        from twinwall.compile.policy import compile_policy  # noqa: PLC0415 - what is only torn down needs no tables
+    def stateless(self) -> RuleTable:
+        """The table of its stateless stage, which XDP runs.  Raises `PolicyError`."""
+        from twinwall.compile.policy import stateless_table  # noqa: PLC0415 - what is only torn down needs no tables
 
-        return compile_policy(self.policy)
+        return stateless_table(self.policy)
+
+    @cached_property
+    def compiled(self) -> CompiledPolicy:
+        """Both tables, as the engine wants them: the kernel runs the stateful stage as a ruleset.  Raises `PolicyError`."""
+        from twinwall.compile.policy import compile_policy  # noqa: PLC0415 - see above
+
+        return compile_policy(self.policy, self.stateless)
 
     @cached_property
     def ruleset(self) -> Ruleset:

@@ -97,13 +97,14 @@ def plan(old: Blueprint | None, before: Outline, new: Blueprint | None, machine:
 
     Raises `EnforcementError` if the stateful stage would not see an attached interface's packets.
     """
+    differing = difference(before, new.outline if new else NOTHING)  # while another processor renders the ruleset
     if new is not None:
         _ = new.ruleset
         refuse_hidden(new.attach, machine.links())
     return Plan(
         old=old,
         new=new,
-        difference=difference(before, new.outline if new else NOTHING),
+        difference=differing,
         interfaces=tuple(_interfaces(old, before, new, machine)),
         sysctls=tuple(_sysctls(new, machine)),
         warnings=tuple(_warnings(new, machine)) if new else (),

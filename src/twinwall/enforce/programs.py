@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from twinwall.compile.policy import compile_policy
+from twinwall.compile.policy import stateless_table
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.live.bpf_folder import pin_folder
 from twinwall.live.error import EnforcementError
@@ -43,7 +43,7 @@ class Programs:
         if key not in self._loaded:
             digest = bytes.fromhex(target.force.chosen.digest)
             self._loaded[key] = XdpStage.load(
-                target.compiled, target.policy, target.force.generation, digest=digest, announce=self._announce
+                target.stateless, target.policy, target.force.generation, digest=digest, announce=self._announce
             )
         return self._loaded[key]
 
@@ -71,7 +71,7 @@ class Programs:
             return
         instance = loaded
         if any(stage.identifier != loaded.identifier for stage in running.values()):
-            instance = XdpStage.load(new.compiled, new.policy, new.force.generation, digest=loaded.digest)
+            instance = XdpStage.load(new.stateless, new.policy, new.force.generation, digest=loaded.digest)
         self._neutralise(instance)
         for each in bare:
             instance.attach(each.name)
@@ -79,7 +79,7 @@ class Programs:
     def _neutralise(self, stage: XdpStage) -> None:
         """Let a program stamp and drop nothing."""
         other = 1 + slot(stage.generation)  # a generation of the other slot
-        with XdpStage.load(compile_policy(NEUTRAL), NEUTRAL, other, announce=self._announce) as neutral:
+        with XdpStage.load(stateless_table(NEUTRAL), NEUTRAL, other, announce=self._announce) as neutral:
             neutral.succeed(stage)
 
     def settle(self, target: Blueprint | None) -> None:

@@ -115,7 +115,7 @@ class Watchdog:
         """Read and render the old policy now, while there is time."""
         if self.old is not None:
             _ = self.old.ruleset
-            _ = self.old.compiled
+            _ = self.old.stateless
 
     def bite(self, kernel: Kernel, whom: Author, patience: float = LOCK_PATIENCE) -> str:
         """Restore the old policy; what was done, empty if it had been confirmed after all.  Raises `EnforcementError`."""

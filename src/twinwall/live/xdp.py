@@ -18,7 +18,7 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from twinwall.compile.policy import CompiledPolicy
+from twinwall.compile.table import RuleTable
 from twinwall.live import bpf_folder
 from twinwall.live.bpf import BpfError, wait_for_programs
 from twinwall.live.bpf_programs import XDP, XDP_HAS_FRAGS, Program
@@ -70,7 +70,7 @@ class XdpStage:
     @classmethod
     def load(
         cls,
-        compiled: CompiledPolicy,
+        table: RuleTable,
         policy: Policy,
         generation: int,
         *,
@@ -79,10 +79,11 @@ class XdpStage:
     ) -> Self:
         """Load a policy's stateless stage; nothing refers to it yet.  Raises `EnforcementError`.
 
-        `digest` (up to 32 bytes) says which policy it is.  `announce` is called before a compilation, once per machine.
+        `table` is that stage, compiled.  `digest` (up to 32 bytes) says which policy it is.  `announce` is called before a
+        compilation, once per machine.
         """
         with ExitStack() as stack:
-            maps = StageMaps.make(compiled.stateless)
+            maps = StageMaps.make(table)
             stack.callback(maps.close)
             stage = cls(stack.enter_context(load_for(maps, announce)), maps)
             stage.control.begin(generation, STAMP_SHIFTS[slot(generation)], namespace_seal(), digest, policy.interfaces)
