@@ -16,14 +16,17 @@ import time
 import pytest
 
 from tests.enforce.inspecting import DROPPED, PASSED, QUEUE, REFUSED, queue_rule, ruleset
+from tests.enforce.watched import sender, watched
 from tests.live.namespace import namespace
 from twinwall.enforce.inspection import Inspection, settings_of
+from twinwall.enforce.inspector import Opinion, decided
 from twinwall.enforce.rulebook import NO_RULES, FixedRules, RuleBook
 from twinwall.enforce.source import Kind, Source
 from twinwall.live import queue_rule as live
 from twinwall.live.conntrack import ConnectionTable
-from twinwall.live.nfqueue import queues
+from twinwall.live.nfqueue import Answer, PacketQueue, queues
 from twinwall.policy.model import Attach, InspectionFailure, Mode
+from twinwall.render.marks import CT_DROP, CT_PASS, RuleAction
 
 PATIENCE = 20  # seconds after which a test has failed
 
@@ -205,3 +208,68 @@ def test_a_queue_for_each_number_with_the_policys_failure_mode():
     settings = settings_of(Attach(queues=(3, 5), on_inspection_failure=InspectionFailure.PASS))
     assert [(each.number, each.fail_open) for each in settings] == [(3, True), (4, True), (5, True)]
     assert not settings_of(Attach())[0].fail_open
+
+
+WHOLE_FLOWS = """
+twinwall: 1
+stateful:
+  order: strict
+  rules: |
+    {others}
+    pass ip 10.9.0.2 any -> any any (inspect; sid:100;)
+attach: {{mode: host, outside: [fw0], queues: 5}}
+"""
+ASKED_ONCE = "drop ip 192.0.2.0/24 any -> any any (sid:99;)"  # for each direction of a flow, which is noted on the connection
+
+
+@pytest.fixture(params=["", ASKED_ONCE], ids=["alone", "beside a rule that is asked once"])
+def asking(request, tmp_path, monkeypatch):
+    """What waits in the queue of a host whose rule hands over whole flows, and a function that sends it a packet of one."""
+    with watched(tmp_path, monkeypatch, "--stateless", "nft", policy=WHOLE_FLOWS.format(others=request.param)) as there:
+        if not live.target_works():
+            pytest.skip("this kernel has no NFQUEUE target (nft_compat, xt_NFQUEUE)")
+        with PacketQueue(QUEUE, fail_open=False) as queue, sender(there) as send:
+            yield queue, lambda text: send(9000, text)
+
+
+def waiting(queue):
+    """The texts of the packets that wait, and the packets."""
+    found = queue.receive(PATIENCE)
+    return [packet.packet[28:] for packet in found], found
+
+
+def say(queue, packets, action, *, flow=True):
+    queue.answer([Answer(each.number, decided(each.mark, Opinion(action, flow))) for each in packets])
+
+
+def udp_marks():
+    with ConnectionTable() as table:
+        return [(entry, entry.mark) for entry in table.entries() if entry.seen.protocol == 17]
+
+
+def test_packets_of_a_flow_that_is_not_decided_yet_all_wait_for_the_inspector(asking):
+    """Nothing may pass by the inspector because he is still thinking about the packet before it."""
+    queue, send = asking
+    for text in (b"one", b"two"):
+        send(text)
+        assert waiting(queue)[0] == [text]
+
+
+def test_a_verdict_that_another_processor_overwrote_is_asked_for_again(asking):
+    """What it writes back is the connection's mark as it was before the verdict."""
+    queue, send = asking
+    send(b"one")
+    say(queue, waiting(queue)[1], RuleAction.PASS, flow=False)
+    until(udp_marks)
+    ((entry, before),) = udp_marks()
+    assert not before & (CT_PASS | CT_DROP)
+    send(b"two")
+    say(queue, waiting(queue)[1], RuleAction.PASS)
+    until(lambda: udp_marks()[0][1] & CT_PASS)
+    send(b"three")
+    until(lambda: udp_marks()[0][0].original_counters.packets == 3)
+    assert queue.receive(0) == [], "the verdict holds"
+    with ConnectionTable() as table:
+        table.set_mark(entry, before, 0xFFFFFFFF)
+    send(b"four")
+    assert waiting(queue)[0] == [b"four"]
