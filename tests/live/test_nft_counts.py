@@ -23,6 +23,14 @@ RULESET = """table inet twinwall {
 \t\ttype mark; counter;
 \t\telements = { 1 counter packets 10 bytes 1000 comment "sid 1", }
 \t}
+\tmap known_flows {
+\t\ttype mark : verdict; counter;
+\t\telements = {
+\t\t\t0x20100001 counter packets 7 bytes 700 comment "sid 1" : accept,
+\t\t\t0x20200002 counter packets 2 bytes 20 comment "sid 2" : drop,
+\t\t\t0x20c00001 counter packets 1 bytes 60 comment "sid 1" : accept,
+\t\t}
+\t}
 \tset plain {
 \t\ttype mark; elements = { 1, }
 \t}
@@ -43,9 +51,14 @@ namespace = pytest.fixture(in_namespace)
 def test_the_shares_of_a_rule_are_added_up(namespace):
     nft.load(RULESET)
     found = read_counts(nft.listing(Table("inet", "twinwall")))
-    assert found.stateful == {1: Count(18, 1640), 2: Count(0, 0)}
+    assert found.stateful == {1: Count(26, 2400), 2: Count(2, 20)}
     assert found.stateless == {1: Count(4, 44)}
-    assert found.verdicts == {"drop_invalid": Count(3, 180)}
+    assert found.verdicts == {
+        "drop_invalid": Count(3, 180),
+        "pass_flow_pass": Count(7, 700),
+        "drop_flow_drop": Count(2, 20),
+        "pass_rule": Count(1, 60),
+    }
 
 
 def test_of_no_table_nothing_is_counted():

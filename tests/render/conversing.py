@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from tests.conntrack.segments import End, Pair
@@ -11,6 +12,7 @@ from tests.fidelity.traffic import link_of
 from tests.fidelity.witness import name_of, story
 from tests.render.rendering import policy_of
 from twinwall.live import nft
+from twinwall.live.nft_counts import read_counts
 from twinwall.render.options import RenderOptions, StatelessWay
 from twinwall.render.ruleset import render_ruleset
 
@@ -56,8 +58,9 @@ def marks(gateway: Gateway, protocol: str) -> list[int]:
 
 
 def counted(gateway: Gateway, name: str) -> int:
-    """The packets that a counter of the ruleset has seen."""
-    return int(gateway.router.run("nft", "list", "counter", "inet", "twinwall", name).split("packets ")[1].split()[0])
+    """The packets that the ruleset has counted under a verdict's name."""
+    listing = json.loads(gateway.router.run("nft", "--json", "list", "table", "inet", "twinwall"))["nftables"]
+    return read_counts(listing).verdicts[name].packets
 
 
 __all__ = [

@@ -8,7 +8,7 @@ from tests.oracle.kernel import why_unavailable
 from tests.render.conversing import ANSWER, HANDSHAKE, OPTIONS, QUESTION, Gateway, Talk, counted, load, marks
 from twinwall.policy.model import Attach, InspectionFailure, Mode
 from twinwall.render.chains import Chains
-from twinwall.render.hooks import render_early, render_hooks, render_inspection
+from twinwall.render.hooks import render_early, render_hooks, render_inspection, shortcuts
 from twinwall.render.marks import ACTION_MASK, ACTION_SHIFT, CT_DROP, CT_PASS, SCOPE_FLOW, STATELESS_PASS, RuleAction
 from twinwall.render.options import QueueWay, RenderOptions
 from twinwall.render.verdicts import Ends
@@ -40,6 +40,25 @@ def test_the_stamp_of_the_own_slot_is_read():
     assert "meta mark & 0x30000000 vmap { 0x30000000 : goto stamp_forward" in chains["stamp"]
     assert chains["stamp"].count("drop_no_stamp drop") == 1
     assert f"meta mark set {STATELESS_PASS:#010x} notrack accept" in chains["stamp_pass"]
+
+
+def test_a_gateway_leaves_the_stamp_on_what_goes_on_and_others_take_it_off():
+    first, *rest = rendered(lambda chains, ends: render_early(chains, ends, GATEWAY, 1))["early"].splitlines()[1:]
+    assert first.strip() == "meta mark 0xc0000000 accept"
+    assert rest[0].strip() == "meta mark & 0xc0000000 != 0xc0000000 goto unforwarded"
+    host = rendered(lambda chains, ends: render_early(chains, ends, Attach(Mode.HOST, ("lan0",)), 1))
+    assert 'iifname "lan0" goto stamp_forward' in host["early"]
+    assert "accept" not in host["early"].partition("policy accept")[2]
+
+
+def test_shortcuts_are_a_gateways_and_only_for_few_interfaces_that_there_are():
+    found = shortcuts(GATEWAY, ["ct mark 5 vmap @known_flows"], 2)
+    assert found["early"].rules(2, {}) == ["meta mark 0x30000000 accept"]
+    assert found["forward"].rules(2, {"wan0": 9, "eth0": 3}) == ["iif 9 meta mark 0x30000000 ct mark 5 vmap @known_flows.2"]
+    assert list(shortcuts(GATEWAY, [], 2)) == ["early"]
+    assert shortcuts(Attach(Mode.HOST, ("lan0",)), ["ct mark 5 vmap @known_flows"], 2) == {}
+    many = Attach(inside=tuple(f"lan{number}" for number in range(7)))
+    assert list(shortcuts(many, ["ct mark 5 vmap @known_flows"], 2)) == ["early"]
 
 
 def test_what_comes_from_elsewhere_does_not_leave_through_an_attached_interface():

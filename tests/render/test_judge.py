@@ -14,12 +14,13 @@ from twinwall.render.verdicts import Ends
 
 def judged(stage: StatefulStage, options: RenderOptions | None = None) -> list[str]:
     chains = Chains()
-    render_judge(chains, Ends(chains, None), stage, options or RenderOptions(), flows=False)
+    render_judge(chains, Ends(chains, None), stage, options or RenderOptions(), ["a lookup"], flows=False)
     return chains_of(chains.text())["judge"]
 
 
 def test_an_established_packet_is_asked_about_first():
-    lines = judged(StatefulStage())
+    known, *lines = judged(StatefulStage())
+    assert known == "a lookup"
     assert lines[0].startswith("ct state established ct mark & 0xe1f00000 vmap {")
     assert lines[1] == "meta mark & 0x08000000 != 0x0 accept"
     assert lines[-1] == "goto place"

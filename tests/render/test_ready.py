@@ -124,7 +124,7 @@ def take_over(found, generation: int) -> None:
     nft.load(remove_table(generation) + stamps.staged(generation))
     nft.load(hook_text(stamps.hooks(), generation))
     wait_for_packets()  # that have one stamp only
-    nft.load(ruleset.switch)
+    nft.load(ruleset.switch({}))
     wait_for_packets()  # that are in what goes now
     nft.load(remove_table(generation + 1))
     nft.load(sweep(lambda each: each != generation) or "# nothing\n")

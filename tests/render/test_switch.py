@@ -45,7 +45,9 @@ def test_what_is_staged_and_switched_to_is_the_ruleset(name: str):
 def test_nothing_staged_is_hooked_and_the_switch_has_no_elements(name: str):
     ruleset = render_ruleset(ALL[name], OPTIONS[name])
     assert " hook " not in ruleset.stage
-    rules = [line for line in ruleset.switch.splitlines() if line.startswith("add rule")]
+    rules = [line for line in ruleset.switch({"lan0": 7}).splitlines() if line.startswith("add rule")]
+    shortcuts = [rules.pop(rules.index(line)) for line in rules[:] if " meta mark 0x" in line]
+    assert all(" lan0" not in line and "{" not in line for line in shortcuts)
     assert len(rules) == len(ruleset.hooks) + 1
     assert all(re.fullmatch(r"add rule \w+ twinwall (\w+) goto \1\.3", line) for line in rules[:-1])
     assert rules[-1] == f'add rule inet twinwall {IN_FORCE} return comment "twinwall 0123abcd generation 3"'
@@ -82,7 +84,7 @@ def take(space: Namespace, policy: Policy, generation: int) -> None:
         ruleset.stage,
         stamps.staged(generation),
         hook_text(stamps.hooks(), generation),
-        ruleset.switch,
+        ruleset.switch({}),
         drops_script(generation, direct=True),
         drops_script(generation, direct=False),
     ):

@@ -39,7 +39,7 @@ from twinwall.render.sysctls import Setting
 RULESET = Table("inet", "twinwall")
 BRIDGE = "net.bridge."  # without these settings a bridge's packets pass the ruleset by: they precede it
 NETDEV = tuple(table for table in TABLES if table.family == "netdev")
-DEVICES = re.compile(r" devices? (?:= )?(?:\{[^}]*\}|\S+)(?= priority)")  # what a netdev chain hangs on
+DEVICES = re.compile(r" devices? (?:= )?(?:\{[^}]*\}|\S+)(?= priority)|\biif \S+")  # what chains hang on, or name by number
 
 
 class LinuxKernel:
@@ -90,7 +90,7 @@ class LinuxKernel:
         if new is None:
             self._load(unhook())
         else:
-            self._load(unhook(new.ruleset.hooks) + new.ruleset.switch)
+            self._load(unhook(new.ruleset.hooks) + new.ruleset.switch({each.name: each.index for each in links()}))
 
     def settle(self, target: Blueprint | None) -> None:
         """Make everything else as `target` has it."""

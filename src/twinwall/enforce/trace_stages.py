@@ -24,8 +24,10 @@ from twinwall.path.flow_state import FLOW_DROP, FLOW_PASS
 from twinwall.path.reason import CtState, Direction, Reason
 from twinwall.path.trace import TraceEvent
 from twinwall.policy.model import Action, Rule
+from twinwall.render.fast import KNOWN, counted_as
 from twinwall.render.marks import RULE_NUMBER
 from twinwall.render.stateless import OUTPUT
+from twinwall.render.switch import plain_name
 
 ARMS = "twinwall_trace"  # how the names of our temporary tables begin
 OURS = {("inet", "twinwall"), ("bridge", "twinwall"), ("netdev", "twinwall_0"), ("netdev", "twinwall_1")}
@@ -39,7 +41,7 @@ STATES = {
     TrackerState.UNTRACKED: CtState.UNTRACKED,
 }
 SIDES = {0: "to the server", 1: "to the client", None: "of no flow"}
-STAMPS = {"stamp_pass": "pass", "stamp_forward": "forward", "stamp_drop": "drop"}
+STAMPS = {"stamp_pass": "pass", "stamp_forward": "forward", "early": "forward", "stamp_drop": "drop"}
 BY_FLOW = {"flow_pass": "flow_pass", "flow_drop": "flow_drop", "fast_rule": "rule", "fast_no_rule": "no_rule"}  # → the reason
 ENDED = (Code.ACCEPT, Code.DROP)
 FOLLOWING: Mapping[str, TraceEvent] = {  # how chains behind a match begin
@@ -116,10 +118,10 @@ class Stages:
         self._end(step, facts)
         if step.family == "netdev" or step.chain.startswith(OUTPUT):
             yield from self._stateless(step, facts)
-        elif step.chain.startswith("stamp"):
+        elif step.chain.startswith("stamp") or (step.chain == "early" and step.code is Code.ACCEPT):
             yield from self._stamp(step)
         else:
-            yield from self._stateful(step, int(generation or 0))
+            yield from self._stateful(step, facts, int(generation or 0))
 
     def _end(self, step: Step, facts: RuleFacts) -> None:
         """The verdict that a line belongs to: by its chain's name, or by its counter's."""
@@ -129,6 +131,8 @@ class Stages:
                 self.verdict, self.reason = found[1], found[2]
         if step.chain in BY_FLOW and step.code in ENDED:
             self.verdict, self.reason = "drop" if step.chain == "flow_drop" else "pass", BY_FLOW[step.chain]
+        if plain_name(facts.map) == KNOWN and step.code in ENDED and self.entry is not None:
+            self.verdict, _, self.reason = counted_as(self.entry.mark).partition("_")
         if step.chain in ("output", f"{OUTPUT}output") and step.code is Code.ACCEPT:
             self.verdict, self.reason = "pass", "answer" if self.knowledge.attached(self.outside) else "not_attached"
 
@@ -165,10 +169,10 @@ class Stages:
         yield Line("stateless", f"the stage's action is {said}" if said else "the stage has not seen this packet")
 
     # The stateful stage.
-    def _stateful(self, step: Step, generation: int) -> Iterator[Line]:
+    def _stateful(self, step: Step, facts: RuleFacts, generation: int) -> Iterator[Line]:
         if step.chain in HOOKS and step.packet:
             yield from self._tracked(step)
-        if step.chain in BY_FLOW:
+        if step.chain in BY_FLOW or plain_name(facts.map) == KNOWN:
             yield from self._decided_before(step)
         elif step.chain == "judge" and step.code is Code.ACCEPT:
             yield Line("stateful", "not asked: the stateless stage passed the packet")
@@ -195,10 +199,10 @@ class Stages:
             return
         entry = self.entry
         self.rule = self.knowledge.rules.rule(entry.rule_number, entry.generation) if entry and entry.rule_number else None
-        if step.chain.startswith("fast"):
+        if self.reason in ("rule", "no_rule"):
             yield Line("stateful", "the same packets of this flow were asked about before: no rule is asked again", self.rule)
         else:
-            words = w.FLOW_VERDICTS[FLOW_PASS if step.chain == "flow_pass" else FLOW_DROP]
+            words = w.FLOW_VERDICTS[FLOW_PASS if self.reason == "flow_pass" else FLOW_DROP]
             yield Line("stateful", TraceEvent.FLOW_VERDICT.sentence.format(words), self.rule, TraceEvent.FLOW_VERDICT)
 
     def _matched(self, step: Step, generation: int) -> Iterator[Line]:

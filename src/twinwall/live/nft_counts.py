@@ -1,6 +1,7 @@
 """What our tables have counted: packets and bytes by rule of either stage, and by verdict and reason.
 
 Each rule's share is spread over the elements and lines that were rendered from it; all of them carry its sid as a comment.
+The elements of `known_flows` are verdicts too: what they have counted is in no counter beside them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from twinwall.live.nft import Listing
+from twinwall.render.fast import KNOWN, counted_as
 from twinwall.render.stateless import OUTPUT
 from twinwall.render.switch import plain_name
 
@@ -37,6 +39,10 @@ class Counts:
     stateful: defaultdict[int, Count] = field(default_factory=lambda: defaultdict(Count))
     verdicts: dict[str, Count] = field(default_factory=dict)
 
+    def add_verdict(self, name: str, counted: Count) -> None:
+        """Packets more of a verdict."""
+        self.verdicts[name] = self.verdicts.get(name, Count()).plus(counted)
+
 
 class _Share(NamedTuple):
     """What one element or line has counted, and of which rule."""
@@ -53,7 +59,10 @@ def read_counts(listing: Listing) -> Counts:
         ((kind, record),) = each.items()
         if kind == "counter":
             name = plain_name(record["name"])
-            found.verdicts[name] = found.verdicts.get(name, Count()).plus(_count(record))
+            found.add_verdict(name, _count(record))
+        if kind == "map" and plain_name(record["name"]) == KNOWN:
+            for element in (each["elem"] for each, _ in record["elem"] if "counter" in each["elem"]):
+                found.add_verdict(counted_as(element["val"]), _count(element["counter"]))
         for share in _shares(kind, record):
             rules = found.stateless if share.stateless else found.stateful
             rules[share.sid] = rules[share.sid].plus(share.counted)

@@ -7,12 +7,12 @@ only the original one is kept; the other is judged packet by packet, because the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from twinwall.path.layout import TCP
 from twinwall.path.reason import Reason, Verdict
 from twinwall.render.chains import Chains
-from twinwall.render.elements import listed
+from twinwall.render.elements import listed, sized
 from twinwall.render.marks import (
     CT_DROP,
     CT_ESTABLISHED,
@@ -26,9 +26,13 @@ from twinwall.render.marks import (
     CT_RULE,
     CT_SEEN_ORIGINAL,
     CT_SEEN_REPLY,
+    FAST,
     RULE_NUMBER,
+    SCOPE_FLOW,
+    RuleAction,
 )
-from twinwall.render.verdicts import Ends
+from twinwall.render.verdicts import WORDS, Ends
+from twinwall.render.words import action_of
 
 VERDICT_BITS = CT_PASS | CT_DROP | CT_FAST_ORIGINAL | CT_FAST_REPLY | CT_FAST_REPLY_NO_RULE
 LEARNED = (0, CT_ESTABLISHED, CT_ESTABLISHED | CT_HALF_OPEN)  # of a flow that the rules may call established
@@ -36,6 +40,69 @@ SEEN = CT_SEEN_ORIGINAL | CT_SEEN_REPLY
 STATE = f"ct mark & {CT_GENERATION | VERDICT_BITS | CT_ESTABLISHED | CT_HALF_OPEN | SEEN:#010x}"
 LEARNING = f"meta l4proto {TCP} ct mark & {CT_ESTABLISHED:#010x} == 0x0 return"  # its handshake has to be seen
 NUMBER = f"ct mark & {CT_RULE:#010x}"
+FAST_BOTH = CT_FAST_ORIGINAL | CT_FAST_REPLY
+KNOWN = "known_flows"
+KNOWN_KEY = CT_GENERATION | VERDICT_BITS | CT_RULE
+# What the connection's bits mean for the packet: the counter's name, and where the packet goes if it has to be witnessed.
+ENDS_OF: Mapping[int, tuple[Verdict, Reason, str]] = {
+    CT_PASS: (Verdict.PASS, Reason.FLOW_PASS, "flow_pass"),
+    CT_DROP: (Verdict.DROP, Reason.FLOW_DROP, "flow_drop"),
+    FAST_BOTH: (Verdict.PASS, Reason.RULE, "fast_rule"),
+}
+FLOW_BITS = {
+    RuleAction.PASS: (CT_PASS,),
+    RuleAction.DROP: (CT_DROP,),
+    RuleAction.REJECT: (CT_DROP,),
+    RuleAction.INSPECT: (CT_PASS, CT_DROP),
+}
+
+
+class Flows:
+    """What can stand on a connection, from the decision words of all rules; `sids`: of the rules, in their order.
+
+    One lookup in the map `known_flows` is the whole way of nearly every packet: its elements count by rule, and thereby by
+    reason.  The set `flow_hits` counts the packets that come to a verdict on their flow in another way.
+    """
+
+    def __init__(self, words: Iterable[int], same: Sequence[int], sids: Sequence[int], generation: int) -> None:
+        self._base = generation << CT_GENERATION_SHIFT
+        self._sids = sids
+        known = {word: action_of(word) for word in words if word & (FAST | SCOPE_FLOW)}
+        self.numbers = sorted({word & RULE_NUMBER for word in known})
+        by_flow = {
+            (word & RULE_NUMBER, bits) for word, action in known.items() if word & SCOPE_FLOW for bits in FLOW_BITS[action]
+        }
+        self._known = sorted(by_flow | {(number, FAST_BOTH) for number in same})
+        self._fast = bool(same)
+
+    def ask(self) -> list[str]:
+        """The line that looks a packet up.  An error about an established flow is none of its packets."""
+        state = "ct state established " if self._fast else ""
+        return [f"{state}ct mark & {KNOWN_KEY:#010x} vmap @{KNOWN}"] if self._known else []
+
+    def text(self, *, witness: bool) -> str:
+        """The declarations.  What is to be witnessed goes on to the chain that tells of it, and is counted there."""
+        hits = [f"{number:#010x} {self._comment(number)}" for number in self.numbers]
+        declared = f"\tset flow_hits {{\n\t\ttype mark\n{sized(len(hits))}\t\tcounter\n{listed(hits)}\t}}\n"
+        if not self._known:
+            return declared
+        known = [self._element(number, bits, witness=witness) for number, bits in self._known]
+        counter = "" if witness else "\t\tcounter\n"
+        return f"{declared}\tmap {KNOWN} {{\n\t\ttype mark : verdict\n{sized(len(known))}{counter}{listed(known)}\t}}\n"
+
+    def _element(self, number: int, bits: int, *, witness: bool) -> str:
+        verdict, _, chain = ENDS_OF[bits]
+        end = f"goto {chain}" if witness else WORDS[verdict]
+        return f"{self._base | bits | number:#010x} {self._comment(number)} : {end}"
+
+    def _comment(self, number: int) -> str:
+        return f'comment "sid {self._sids[number - 1]}"'
+
+
+def counted_as(mark: int) -> str:
+    """The name under which packets are counted that a connection mark in `known_flows` decides, such as `pass_flow_pass`."""
+    verdict, reason, _ = ENDS_OF[mark & VERDICT_BITS]
+    return f"{verdict.name.lower()}_{reason.name.lower()}"
 
 
 def render_fast_set(chains: Chains, generation: int, same: Sequence[int]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twinwall.path.layout import TCP
 from twinwall.path.reason import Reason, Verdict
 from twinwall.policy.model import Attach, InspectionFailure, Mode
@@ -21,6 +23,7 @@ from twinwall.render.marks import (
     slot,
 )
 from twinwall.render.options import QueueWay, RenderOptions
+from twinwall.render.switch import Shortcut
 from twinwall.render.verdicts import Ends
 
 EARLY, UNTRACKED, STATEFUL, QUEUE, INSPECTED = -450, -300, 0, 1, 2
@@ -51,11 +54,36 @@ def through(attach: Attach, line: str) -> list[str]:
 def render_early(chains: Chains, ends: Ends, attach: Attach, generation: int) -> None:
     """Take the stateless stage's stamp: before defragmentation and tracking."""
     render_stamp(chains, ends, generation)
-    ask = f"meta mark & {STAMP_MASK << STAMP_SHIFTS[slot(generation)]:#010x}"
-    others = f"{ask} != {Stamp.FORWARD << STAMP_SHIFTS[slot(generation)]:#010x} goto unforwarded"
+    mask = STAMP_MASK << STAMP_SHIFTS[slot(generation)]
+    forward = forward_stamp(generation)
     chains.add("unforwarded", through(attach, "goto stamp"))
-    # Nearly every packet is to go on, and ends here.
-    chains.add("early", [base("prerouting", EARLY), others, *through(attach, "goto stamp_forward")])
+    lines = [f"meta mark & {mask:#010x} != {forward:#010x} goto unforwarded"]
+    if attach.mode is Mode.GATEWAY:
+        # Nearly every packet ends here, with its stamp: to take it off costs as much as two chains, and nobody reads it again.
+        lines.insert(0, f"meta mark {forward:#010x} accept")
+    else:
+        lines += through(attach, "goto stamp_forward")
+    chains.add("early", [base("prerouting", EARLY), *lines])
+
+
+def shortcuts(attach: Attach, known: Sequence[str], generation: int) -> dict[str, Shortcut]:
+    """What the base chains of a gateway say themselves; `known` finds the packets of flows that are decided.
+
+    A packet with just this policy's stamp came through its program or chain: a number that another interface has got by now
+    is not taken for that of an attached one.
+    """
+    if attach.mode is not Mode.GATEWAY:
+        return {}
+    stamped = f"meta mark {forward_stamp(generation):#010x}"
+    found = {"early": Shortcut(f"{stamped} accept")}
+    if known and len(attach.interfaces) <= FEW:
+        found["forward"] = Shortcut(f"{stamped} {known[0]}", attach.interfaces)
+    return found
+
+
+def forward_stamp(generation: int) -> int:
+    """The mark of a packet that one policy alone has stamped, and left to the stateful stage."""
+    return Stamp.FORWARD << STAMP_SHIFTS[slot(generation)]
 
 
 def render_stamp(chains: Chains, ends: Ends, generation: int, forward: int = 0) -> None:

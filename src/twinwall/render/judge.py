@@ -1,6 +1,6 @@
 """The chain that every packet of ours comes to at the stateful hook: `engine.pipeline.follow`, in its order.
 
-flow's verdict, fast path   nearly every packet ends here
+flow's verdict, fast path   nearly every packet ends here, most of them with the first lookup
 passed by the stateless stage
 not ready                   in the first moment after a switch: dropped
 behind an IPv6 AH           dropped: nftables does not look there
@@ -10,6 +10,8 @@ the packet's place, the walk
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from twinwall.path.layout import AH, TCP
 from twinwall.path.reason import Reason, Verdict
@@ -36,13 +38,19 @@ from twinwall.render.verdicts import Ends
 VERDICTS = {Exceptional.DROP: Verdict.DROP, Exceptional.REJECT: Verdict.REJECT}
 
 
-def render_judge(chains: Chains, ends: Ends, stage: StatefulStage, options: RenderOptions, *, flows: bool) -> None:
-    """The chain `judge`.  `flows`: some rule covers its flow, so that a reply's flow can be judged by its other direction."""
+def render_judge(
+    chains: Chains, ends: Ends, stage: StatefulStage, options: RenderOptions, known: Sequence[str], *, flows: bool
+) -> None:
+    """The chain `judge`; `known` are its first lines.
+
+    `flows`: some rule covers its flow, so that a reply's flow can be judged by its other direction.
+    """
     invalid = "place"
     if stage.invalid in VERDICTS:
         invalid = ends.end(VERDICTS[stage.invalid], Reason.INVALID, "0x00000000")
     ends.counter(COUNTER)
     lines = [
+        *known,
         render_fast_ask(chains, ends, options.generation),
         f"meta mark & {STATELESS_PASS:#010x} != 0x0 accept",
         INET.guard,

@@ -6,7 +6,7 @@ The parts, in the order of a packet's way: `hooks`, `judge`, `fast`, `contexts` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from twinwall.compile.defaults import default_rules
@@ -15,11 +15,10 @@ from twinwall.render.bridge import bridge_table, render_bridge_hooks
 from twinwall.render.chains import MOST, Chains
 from twinwall.render.contexts import ESTABLISHED, render_learning, render_places
 from twinwall.render.defaults import Tails
-from twinwall.render.elements import listed, sized
-from twinwall.render.fast import render_fast_set, render_flow_verdicts
+from twinwall.render.fast import Flows, render_fast_set, render_flow_verdicts
 from twinwall.render.guards import unsupported_rule
 from twinwall.render.hits import Hits, Uses
-from twinwall.render.hooks import render_early, render_hooks, render_inspection, render_untracked_answers
+from twinwall.render.hooks import render_early, render_hooks, render_inspection, render_untracked_answers, shortcuts
 from twinwall.render.judge import render_judge
 from twinwall.render.marks import FAST, RULE_NUMBER, SCOPE_FLOW
 from twinwall.render.nat import render_nat, unsupported_nat
@@ -27,7 +26,7 @@ from twinwall.render.options import QueueWay, RenderOptions, StatelessWay
 from twinwall.render.parts import Part, plan_parts
 from twinwall.render.ready import INET
 from twinwall.render.stateless import output_chains, remove_table, stateless_table
-from twinwall.render.switch import Hook, TableText, marker_chain, switch_text
+from twinwall.render.switch import IN_FORCE, Hook, TableText, marker_chain, switch_text
 from twinwall.render.sysctls import unsupported_tracking
 from twinwall.render.unsupported import Unsupported, refuse
 from twinwall.render.verdicts import Ends, counters_text
@@ -47,8 +46,13 @@ class Ruleset:
 
     text: str
     stage: str
-    switch: str
     hooks: tuple[Hook, ...]  # the base chains that it leaves
+    generation: int
+    digest: str
+
+    def switch(self, indexes: Mapping[str, int]) -> str:
+        """The script that lets the base chains lead to what was staged; `indexes`: the numbers of the machine's interfaces."""
+        return switch_text(self.hooks, self.generation, Hook(TABLE, IN_FORCE, ""), self.digest, indexes)
 
 
 def unsupported(policy: Policy, options: RenderOptions) -> tuple[Unsupported, ...]:
@@ -79,8 +83,10 @@ def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
     tails = Tails(chains, hits, ends, policy)
     walks = Walks(chains, hits, tails)
     _base(chains, ends, policy.attach, options)
-    render_judge(chains, ends, policy.stateful, options, flows=flow_rules(policy))
-    same = render_fast_set(chains, options.generation, _two_way(policy, parts))
+    both = _two_way(policy, parts)
+    flows = Flows(_words(parts), both, [rule.sid for rule in policy.stateful.rules], options.generation)
+    render_judge(chains, ends, policy.stateful, options, flows.ask(), flows=flow_rules(policy))
+    same = render_fast_set(chains, options.generation, both)
     render_flow_verdicts(chains, ends)
     render_learning(chains, options.generation, due=asked_once(policy))
     render_places(chains, walks.render(parts))
@@ -92,9 +98,9 @@ def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
     if ends.answers and policy.stateful.invalid is not Exceptional.DROP and policy.attach.mode is not Mode.HOST:
         render_untracked_answers(chains)
     refuse(_too_deep(chains), policy)
-    sets = [INET.declared, same, _flow_hits(policy, parts), *walks.sets.text, *walks.maps]
+    sets = [INET.declared, same, flows.text(witness=options.witness is not None), *walks.sets.text, *walks.maps]
     body = [counters_text(ends), *sets, chains.text(), _sending(policy, policy.attach), render_nat(policy.nat)]
-    inet = TableText(TABLE, "".join(body), INET.filled(TABLE))
+    inet = TableText(TABLE, "".join(body), INET.filled(TABLE), shortcuts(policy.attach, flows.ask(), options.generation))
     tables = (bridge_table(policy.attach, options.generation), inet) if policy.attach.mode is Mode.BRIDGE else (inet,)
     return _scripts(options, tables, _stateless(policy, policy.attach, options))
 
@@ -122,13 +128,13 @@ def _sending(policy: Policy, attach: Attach) -> str:
 
 
 def _scripts(options: RenderOptions, tables: Sequence[TableText], stateless: str) -> Ruleset:
-    hooks = tuple(hook for table in tables for hook in table.hooks())
     marked = [replace(each, body=_marked(each, options)) for each in tables]
     return Ruleset(
         text=stateless + "".join(table.replaced() for table in marked),
         stage="".join(table.staged(options.generation) for table in tables),
-        switch=switch_text(hooks, options.generation, TABLE, options.digest),
-        hooks=hooks,
+        hooks=tuple(hook for table in tables for hook in table.hooks()),
+        generation=options.generation,
+        digest=options.digest,
     )
 
 
@@ -165,10 +171,3 @@ def _two_way(policy: Policy, parts: Sequence[Part]) -> list[int]:
     return [
         at + 1 for at in sorted(found) if rules[at].bidirectional or not (rules[at].source & rules[at].destination).is_empty
     ]
-
-
-def _flow_hits(policy: Policy, parts: Sequence[Part]) -> str:
-    """Counts, for each rule whose number can stand on a connection, the packets that were decided by it."""
-    numbers = sorted({word & RULE_NUMBER for word in _words(parts) if word & (FAST | SCOPE_FLOW)})
-    elements = [f'{number:#010x} comment "sid {policy.stateful.rules[number - 1].sid}"' for number in numbers]
-    return f"\tset flow_hits {{\n\t\ttype mark\n{sized(len(elements))}\t\tcounter\n{listed(elements)}\t}}\n"

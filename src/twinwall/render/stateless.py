@@ -30,7 +30,7 @@ from twinwall.render.stateless_sound import (
     mark,
     sound_chains,
 )
-from twinwall.render.switch import Hook, TableText, only_rule, under_generation
+from twinwall.render.switch import Hook, TableText, only_rules, under_generation
 
 PRIORITY = -450  # before fragments are put together, at -400
 STAMP_OF = {Action.PASS: Stamp.PASS, Action.DROP: Stamp.DROP, Action.FORWARD: Stamp.FORWARD}
@@ -58,7 +58,7 @@ def drops_script(generation: int, *, direct: bool) -> str:
     """What makes a netdev table that was staged for a generation drop by itself, or only stamp, from one packet to the next."""
     table = f"netdev {table_name(generation)}"
     chains = [chain for chain in _stamps(generation, direct=direct) if chain.name.endswith(f"_{Action.DROP.value}")]
-    lines = [only_rule(Hook(table, chain.name, ""), *chain.rules) for chain in chains]
+    lines = [only_rules(Hook(table, chain.name, ""), *chain.rules) for chain in chains]
     return under_generation("".join(lines), generation)
 
 
