@@ -60,6 +60,22 @@ def test_what_is_installed_is_described_and_removed(space):
 
 
 @kernel
+def test_a_change_of_the_table_shows_and_its_counters_do_not(space):
+    assert queue_rule.still() == ""
+    install(queue_rules(Attach(Mode.HOST)))
+    before = queue_rule.still()
+    space.run("nft", "-f", "-", text=MARKING)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", ("127.0.0.1", 9000))
+    assert sum(rule.packets for rule in describe()) > 0
+    assert queue_rule.still() == before
+    space.run("nft", "insert", "rule", "inet", "twinwall_queue", "input", "accept")
+    assert queue_rule.still() != before
+    install(queue_rules(Attach(Mode.HOST)))
+    assert queue_rule.still() == before
+
+
+@kernel
 def test_other_tables_are_left_alone(space):
     space.run("nft", "-f", "-", text=MARKING)
     before = space.run("nft", "-s", "list", "table", "inet", "t")

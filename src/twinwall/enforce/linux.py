@@ -131,8 +131,8 @@ class LinuxKernel:
 
     def fingerprint(self) -> str:
         """A digest of the listings of all our tables without counters; interfaces come and go, and are not part of it."""
-        there = [table for table in TABLES if table_comment(table) is not None]
-        text = "".join(DEVICES.sub("", nft.still(table)) for table in there)
+        there = [table for table in (*RULESETS, *NETDEV) if table_comment(table) is not None]
+        text = "".join(DEVICES.sub("", nft.still(table)) for table in there) + queue_rule.still()
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _load(self, script: str) -> None:

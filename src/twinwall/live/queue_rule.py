@@ -52,6 +52,7 @@ BYPASS, BY_CPU = 1, 2
 REGISTER, META_MARK, EQUAL = 1, 3, 0
 RULE_TABLE, RULE_CHAIN, RULE_EXPRESSIONS = 1, 2, 4
 EXPRESSION_NAME, EXPRESSION_DATA, LIST_ELEMENT = 1, 2, 1
+COUNTER = b"counter\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +101,27 @@ def remove() -> None:
 
 def describe() -> tuple[QueueRule, ...]:
     """The rules that the kernel holds now, with their counters; none: the table is not there.  Raises `NetlinkError`."""
+    return tuple(rule for each in _rules() if (rule := _decode(each)) is not None)
+
+
+def still() -> str:
+    """Every rule of the table, whoever put it there, without counters: what changes only if somebody changes it.
+
+    In a form of our own: nft would ask libxtables, which prints complaints about tables of this family.
+    """
+    lines = []
+    for rule in _rules():
+        parts = [attributes(element) for _, element in attribute_list(rule.get(RULE_EXPRESSIONS, b""))]
+        words = [(each[EXPRESSION_NAME], each.get(EXPRESSION_DATA)) for each in parts if each[EXPRESSION_NAME] != COUNTER]
+        lines.append(f"{rule[RULE_CHAIN]!r}: {words!r}\n")
+    return "".join(lines)
+
+
+def _rules() -> list[dict[int, bytes]]:
     with NetlinkSocket(NETLINK_NETFILTER) as kernel:
         messages = kernel.dump("read the queue's table", GET_RULE, _head(INET) + text(RULE_TABLE, TABLE))
-    rules = (_decode(attributes(message.payload, 4)) for message in messages)
-    return tuple(rule for rule in rules if rule is not None)
+    found = (attributes(message.payload, 4) for message in messages)
+    return [rule for rule in found if rule.get(RULE_TABLE) == TABLE.encode() + b"\0"]
 
 
 def _commit(action: str, messages: list[tuple[int, int, bytes]]) -> None:
@@ -161,9 +179,9 @@ def _decode(rule: dict[int, bytes]) -> QueueRule | None:
         parts = attributes(element)
         found[parts.get(EXPRESSION_NAME, b"")] = attributes(parts.get(EXPRESSION_DATA, b""))
     info = found.get(b"target\0", {}).get(3)
-    if info is None or len(info) < 6 or rule.get(RULE_TABLE) != TABLE.encode() + b"\0":
+    if info is None or len(info) < 6:
         return None
     first, total, flags = struct.unpack_from("=HHH", info)
-    counter = found.get(b"counter\0", {})
+    counter = found.get(COUNTER, {})
     counted = (int.from_bytes(counter.get(kind, b"")) for kind in (2, 1))
     return QueueRule(rule[RULE_CHAIN].rstrip(b"\0").decode(), first, first + total - 1, bool(flags & BYPASS), *counted)
