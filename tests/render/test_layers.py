@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from itertools import product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from twinwall.policy.sets import TOP_PORT, TOP_V4
+from twinwall.render import layers
 from twinwall.render.layers import MANY_EXACT, plan_steps
 from twinwall.render.match import Guard, Match
 
@@ -70,9 +72,11 @@ def test_steps_find_what_the_list_finds_in_the_same_order(rules):
                 assert by_steps(plan, point, context, guards) == by_list(rules, point, context, guards)
 
 
-@given(matches)
-def test_pairs_are_the_overlaps(rules):
-    plan = plan_steps(rules, 4)
+@given(matches, st.sampled_from([1, 10, layers.TOGETHER]))
+def test_pairs_are_the_overlaps(rules, together):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "TOGETHER", together)
+        plan = plan_steps(rules, 4)
     for at, earlier in enumerate(plan.pairs):
         assert all(each < at for each in earlier.tolist())
         for other in range(at):

@@ -5,7 +5,7 @@ is looked up first: a level above the highest of the earlier boxes that it overl
 up later inside a level.  All boxes of one level and one *kind* (what is not in the key: contexts and guard) are one map.
 
 How many lookups there are depends on how deep rules overlap, not on how many there are: ten thousand rules for ten thousand
-servers are one.  The overlap test is quadratic, in NumPy: 10,000 rules take about 0.2 s.
+servers are one.  The overlap test is quadratic, in NumPy: 10,000 rules take about 0.1 s.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from twinwall.render.match import FIELDS, Box, Guard, Match, everything
 
 MANY_EXACT = 32  # so many boxes that ask for single values of the same fields get a hash table of their own
+TOGETHER = 1 << 18  # pairs of units that are compared in one go: NumPy is called seldom, and memory stays small
 LINE = ("line",)
 
 Kind = tuple[object, ...]
@@ -120,13 +122,27 @@ def overlaps(units: Sequence[Unit]) -> tuple[NDArray[np.int64], ...]:
     """For every unit the places of the earlier ones that it overlaps, in some context that both are asked in."""
     low, high = _ranks(units)
     contexts = np.array([unit.match.contexts for unit in units], np.int64)
-    found = []
-    for at in range(len(units)):
-        near = np.flatnonzero((low[0, :at] <= high[0, at]) & (high[0, :at] >= low[0, at]) & (contexts[:at] & contexts[at] != 0))
-        for field in range(1, FIELDS):
-            near = near[(low[field][near] <= high[field, at]) & (high[field][near] >= low[field, at])]
-        found.append(near)
+    found: list[NDArray[np.int64]] = []
+    rows = TOGETHER // max(len(units), 1) + 1
+    for first in range(0, len(units), rows):
+        found += _overlapped(low, high, contexts, first, min(first + rows, len(units)))
     return tuple(found)
+
+
+def _overlapped(
+    low: NDArray[np.int32], high: NDArray[np.int32], contexts: NDArray[np.int64], first: int, end: int
+) -> Iterator[NDArray[np.int64]]:
+    """The same for the units from `first` on, compared all at once with everything before `end`."""
+    near = (low[0, :end] <= high[0, first:end, None]) & (high[0, :end] >= low[0, first:end, None])
+    later, earlier = np.divmod(np.flatnonzero(near), end)
+    later += first
+    kept = (earlier < later) & (contexts[earlier] & contexts[later] != 0)
+    for field in range(1, FIELDS):
+        later, earlier = later[kept], earlier[kept]
+        kept = (low[field][earlier] <= high[field][later]) & (high[field][earlier] >= low[field][later])
+    later, earlier = later[kept], earlier[kept]
+    bounds = np.searchsorted(later, np.arange(first, end + 1)).tolist()
+    return (earlier[start:stop] for start, stop in pairwise(bounds))
 
 
 def _ranks(units: Sequence[Unit]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
