@@ -73,12 +73,13 @@ class Flows:
             (word & RULE_NUMBER, bits) for word, action in known.items() if word & SCOPE_FLOW for bits in FLOW_BITS[action]
         }
         self._known = sorted(by_flow | {(number, FAST_BOTH) for number in same})
-        self._fast = bool(same)
 
     def ask(self) -> list[str]:
-        """The line that looks a packet up.  An error about an established flow is none of its packets."""
-        state = "ct state established " if self._fast else ""
-        return [f"{state}ct mark & {KNOWN_KEY:#010x} vmap @{KNOWN}"] if self._known else []
+        """The line that looks a packet up.
+
+        An error about an established flow is none of its packets, nor is the first one of a connection that a helper expects.
+        """
+        return [f"ct state established ct mark & {KNOWN_KEY:#010x} vmap @{KNOWN}"] if self._known else []
 
     def text(self, *, witness: bool) -> str:
         """The declarations.  What is to be witnessed goes on to the chain that tells of it, and is counted there."""

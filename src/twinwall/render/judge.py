@@ -62,6 +62,8 @@ def render_judge(
         midstream = ends.end(VERDICTS[stage.midstream], Reason.MIDSTREAM, "0x00000000")
         lines.append(f"ct state new ct mark & {CT_GENERATION:#010x} == 0x0 tcp flags & syn == 0x0 goto {midstream}")
     lines += [
+        # A connection that a helper of somebody else's expects (FTP, SIP) begins with the mark of the one that announced it.
+        f"ct status & (expected | confirmed) == expected ct mark set {options.generation << CT_GENERATION_SHIFT:#010x}",
         _generations(chains, ends, options, flows=flows),
         f"ct mark & {CT_PASS | CT_DROP:#010x} vmap {{ {CT_PASS:#010x} : goto flow_pass, {CT_DROP:#010x} : goto flow_drop }}",
         "goto place",
