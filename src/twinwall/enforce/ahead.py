@@ -5,6 +5,7 @@ Rendering a ruleset of ten thousand rules takes about as long as compiling it an
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 from collections.abc import Callable
@@ -28,6 +29,7 @@ class Ahead(Generic[Result]):
     def _compute(self, writing: int) -> None:
         """In the child: compute, send, end.  It keeps nothing of the parent's open, a lock least of all."""
         status = 1
+        gc.disable()  # it ends soon, and looking for garbage would copy the parent's memory
         try:
             os.closerange(3, writing)
             os.closerange(writing + 1, MOST_DESCRIPTORS)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from twinwall.enforce.outline import STAGES, Outline, RuleLine
 
@@ -42,9 +42,9 @@ class Difference:
 
     def select(self, *, before: bool, after: bool) -> tuple[RuleChange, ...]:
         """Added (`before` False), removed (`after` False) or changed rules (both True)."""
-        return tuple(each for each in self.rules if (each.before is not None, each.after is not None) == (before, after))
+        return tuple(each for each in self.rules if (each.before is not None) == before and (each.after is not None) == after)
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """How many rules were added, removed, changed and moved."""
         found = {
@@ -71,11 +71,12 @@ Key = tuple[int, int, int]  # gid, sid, and which of several with these: rules t
 
 
 def _by_number(lines: Sequence[RuleLine]) -> dict[Key, RuleLine]:
-    seen: Counter[tuple[int, int]] = Counter()
+    seen: dict[tuple[int, int], int] = {}
     found: dict[Key, RuleLine] = {}
     for line in lines:
-        found[line.gid, line.sid, seen[line.gid, line.sid]] = line
-        seen[line.gid, line.sid] += 1
+        number = (line.gid, line.sid)
+        seen[number] = which = seen.get(number, -1) + 1
+        found[*number, which] = line
     return found
 
 

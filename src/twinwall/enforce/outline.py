@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple, Self
 from zlib import crc32
 
 import orjson
 
 from twinwall.policy.model import Policy, Rule
-from twinwall.policy.sets import AddressSet
+from twinwall.policy.sets import AddressSet, Intervals
 from twinwall.rules.addresses import print_addresses
 
 STAGES = ("stateless", "stateful")
@@ -65,8 +66,14 @@ NOTHING = Outline()
 
 def _line(rule: Rule, sums: dict[int, int]) -> RuleLine:
     total = _sum(rule.source, sums) ^ _sum(rule.destination, sums) * 3
-    ports = crc32(str((rule.source_ports.ranges, rule.destination_ports.ranges)).encode())
-    return RuleLine(rule.gid, rule.sid, rule.text, total ^ ports)
+    return RuleLine(
+        rule.gid, rule.sid, rule.text, total ^ _sum_of_ports(rule.source_ports.ranges, rule.destination_ports.ranges)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _sum_of_ports(source: Intervals, destination: Intervals) -> int:
+    return crc32(str((source, destination)).encode())
 
 
 def _sum(addresses: AddressSet, sums: dict[int, int]) -> int:

@@ -20,7 +20,7 @@ from twinwall.live.links import Link
 from twinwall.policy.model import Attach, Mode
 
 OBJECT = re.compile(r"^\s*(table|chain|map|set|counter)\s+(?:(\w+)\s+)?(\w+)\s*\{", re.MULTILINE)
-ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
+ELEMENTS = re.compile(r"elements = \{([^}]*)\}")
 FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 LOOPBACK = "lo"
 
