@@ -58,7 +58,7 @@ class Status(IntFlag):
     OFFLOAD = 0x4000
 
 
-TUPLE_ADDRESSES, TUPLE_PROTOCOL = 1, 2
+TUPLE_ADDRESSES, TUPLE_PROTOCOL, TUPLE_ZONE = 1, 2, 3
 V4_SOURCE, V4_DESTINATION, V6_SOURCE, V6_DESTINATION = 1, 2, 3, 4
 NUMBER, SOURCE_PORT, DESTINATION_PORT = 1, 2, 3
 ICMP_KINDS = {ICMP: (4, 5, 6), ICMP6: (7, 8, 9)}  # identifier, type, code
@@ -139,7 +139,8 @@ class ConntrackEntry:
     start: int | None = None  # nanoseconds since 1970
     stop: int | None = None
     ident: int = 0  # tells connections with the same ends apart
-    zone: int = 0
+    zone: int = 0  # of both directions
+    original_zone: int = 0  # of the original direction alone
 
     @property
     def protocol(self) -> int:
@@ -206,6 +207,7 @@ def decode_entry(payload: bytes) -> ConntrackEntry | None:
         _number(times.get(2)),
         _number(found.get(Attribute.ID)) or 0,
         _number(found.get(Attribute.ZONE)) or 0,
+        _number(attributes(found.get(Attribute.ORIGINAL, b"")).get(TUPLE_ZONE)) or 0,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from twinwall.live.connection import Attribute, ConntrackEntry, FiveTuple, decode_entry, family
+from twinwall.live.connection import TUPLE_ZONE, Attribute, ConntrackEntry, FiveTuple, decode_entry, family
 from twinwall.live.netlink import (
     CREATE,
     EXCLUSIVE,
@@ -113,7 +113,8 @@ class ConnectionTable:
 
     def _about(self, entry: ConntrackEntry, action: str, kind: int, rest: bytes) -> bool:
         zone = attribute(Attribute.ZONE, entry.zone.to_bytes(2)) if entry.zone else b""
-        ends = nested(Attribute.ORIGINAL, entry.original.encode())
+        own = attribute(TUPLE_ZONE, entry.original_zone.to_bytes(2)) if entry.original_zone else b""
+        ends = nested(Attribute.ORIGINAL, entry.original.encode(), own)
         try:
             self._socket.request(f"{action} ({entry})", kind, family(entry.original) + ends + zone + rest)
         except NetlinkError as error:
