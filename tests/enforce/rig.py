@@ -36,6 +36,7 @@ class FakeKernel:
         self.steps = 0
         self.die_at = 0
         self.refuse = set()
+        self.flow_bits = set()
 
     def _step(self, name):
         self.steps += 1
@@ -52,6 +53,9 @@ class FakeKernel:
 
     def forget(self, generation):
         assert 1 <= generation <= 7
+
+    def forget_flow_bits(self):
+        self.flow_bits.clear()
 
     def check(self, new):
         self._step("check")

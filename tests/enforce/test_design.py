@@ -1,9 +1,11 @@
 """Generations, forms, and what is refused before anything is made."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.enforce.rig import POLICY, FakeKernel, plan_of, source
-from twinwall.enforce.design import design, standing
+from twinwall.enforce.design import design, numbered, standing
 from twinwall.enforce.marker import Marker
 from twinwall.enforce.source import Kind, Source
 from twinwall.enforce.state import InForce, Preference, State
@@ -98,3 +100,17 @@ def test_a_marker_reads_what_it_writes():
 def test_a_file_cannot_be_named_so_that_it_makes_lines_of_its_own():
     text = Source(Kind.POLICY, (("a\n\x1b[2J\udcff.yaml", POLICY.format(port=443)),))
     assert design(text, text.policy(), None, Ways()).force.chosen.name == "a??[2J?.yaml"
+
+
+def test_flow_bits_keep_the_numbers_that_connections_know_them_by():
+    old = replace(in_force(1), labels=("web", "seen"))
+    assert numbered(("late", "seen"), old) == ("web", "seen", "late")
+    assert numbered(("late", "seen"), None) == ("late", "seen")
+
+
+def test_more_flow_bits_than_labels_one_policy_after_the_other_are_refused():
+    old = replace(in_force(1), labels=tuple(f"bit{number}" for number in range(128)))
+    assert numbered(("bit5",), old) == old.labels
+    with pytest.raises(EnforcementError, match="129 flow bits") as caught:
+        numbered(("one more",), old)
+    assert "twinwall stop" in caught.value.remedy

@@ -268,3 +268,37 @@ def test_a_trial_in_a_namespace_that_is_gone_is_taken_back(running):
     running.dogs.living = False
     assert running.recover().startswith("restored")
     assert running.kernel.ruleset == FIRST.marker
+
+
+def numbered(generation, *labels):
+    """A policy whose flow bits have these numbers."""
+    made = plan_of(generation, 443 if generation == 1 else 80)
+    return dataclasses.replace(made, force=dataclasses.replace(made.force, labels=labels))
+
+
+@pytest.mark.parametrize("within", [None, 60])
+def test_a_number_that_was_given_to_a_flow_bit_stays_given_whatever_becomes_of_the_policy(machine, within):
+    old, new = numbered(1, "web"), numbered(2, "web", "late")
+    for each in (old, new):
+        each.__dict__["ruleset"] = FIRST.ruleset
+    machine.carry_out(change(None, old))
+    machine.kernel.flow_bits = {"web"}
+    if within is None:
+        machine.kernel.refuse = {"settled"}
+        with pytest.raises(EnforcementError):
+            machine.carry_out(change(old, new))
+    else:
+        machine.state.keep_source(source(80))
+        machine.carry_out(change(old, new, within))
+        expire(machine.state)
+        assert machine.recover().startswith("restored")
+    assert machine.state.current().labels == ("web", "late")
+    assert machine.kernel.flow_bits == {"web"}
+
+
+def test_where_numbers_begin_anew_no_connection_has_a_flow_bit(machine):
+    machine.kernel.flow_bits = {"web"}
+    old = numbered(1, "late")
+    old.__dict__["ruleset"] = FIRST.ruleset
+    machine.carry_out(change(None, old))
+    assert machine.kernel.flow_bits == set()

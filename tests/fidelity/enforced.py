@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from tests.fidelity.gateway import GROUP
 from twinwall.enforce import transaction
 from twinwall.enforce.blueprint import Blueprint
+from twinwall.enforce.design import numbered
 from twinwall.enforce.linux import LinuxKernel
 from twinwall.enforce.source import Kind, Source
 from twinwall.enforce.state import Chosen, InForce, State
@@ -75,7 +76,9 @@ class Witnessed(Blueprint):
         force = self.force
         made = options(StatelessWay(force.way))
         kept, digest = frozenset(force.kept), force.chosen.digest
-        return render_ruleset(self.policy, replace(made, generation=force.generation, kept=kept, digest=digest))
+        return render_ruleset(
+            replace(self.policy, flowbits=force.labels), replace(made, generation=force.generation, kept=kept, digest=digest)
+        )
 
 
 class Enforced:
@@ -89,7 +92,8 @@ class Enforced:
     def change(self, policy: Policy, way: StatelessWay, generation: int, kept: tuple[int, ...] = ()) -> None:
         """Put `policy` in the place of what is in force, as `apply` does.  Raises `EnforcementError`."""
         source = Source(Kind.POLICY, (("policy.yaml", repr(policy)),))  # a name: the policy was read already
-        force = InForce(Chosen(source.digest, "policy.yaml"), generation, kept, way.value)
+        labels = numbered(policy.flowbits, self._now.force if self._now else None)
+        force = InForce(Chosen(source.digest, "policy.yaml"), generation, kept, way.value, labels=labels)
         new = Witnessed(force, source).primed(policy)
         with self._gateway.router.entered():
             self._kernel.forget(generation)

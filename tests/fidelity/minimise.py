@@ -22,7 +22,19 @@ def minimise(trial: Trial, first: int) -> Trial:
     groups = smallest(list(datagrams(list(trial.sent))), lambda kept: differs(replace(trial, sent=ordered(trial, kept))))
     trial = replace(trial, sent=ordered(trial, groups))
     rules = smallest(trial.text.rules(), lambda kept: differs(replace(trial, text=trial.text.keeping(frozenset(kept)))))
-    return replace(trial, text=trial.text.keeping(frozenset(rules)))
+    return _fewer_rules_then(replace(trial, text=trial.text.keeping(frozenset(rules))))
+
+
+def _fewer_rules_then(trial: Trial) -> Trial:
+    """The same for the policy that replaces the first."""
+    change = trial.change
+    if change is None:
+        return trial
+
+    def keeping(kept: list[str]) -> Trial:
+        return replace(trial, change=replace(change, text=change.text.keeping(frozenset(kept))))
+
+    return keeping(smallest(change.text.rules(), lambda kept: differs(keeping(kept))))
 
 
 def ordered(trial: Trial, groups: Sequence[Sequence[object]]) -> list:

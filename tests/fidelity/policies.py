@@ -6,7 +6,7 @@ kernel cannot express is refused by the renderer by name, and the trial takes th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tests.fidelity.gateway import GROUP
@@ -114,6 +114,18 @@ def policy(rng: Random, mode: Mode = Mode.GATEWAY) -> PolicyText:
         stateful,
         tuple(accepted(lambda sid=1 + number: stateful_rule(rng, sid, strict=strict), "stateful") for number in range(count)),
     )
+
+
+def another_policy(rng: Random, before: PolicyText, mode: Mode = Mode.GATEWAY) -> PolicyText:
+    """What somebody replaces a policy with: a new one, or new settings over some of the old rules and of new ones."""
+    new = policy(rng, mode)
+    if rng.random() < 0.4:
+        return new
+    strict = "order: strict" in new.stateful
+    kept = [rule for rule in before.stateful_rules if rng.random() < 0.7 and not (strict and "priority:" in rule)]
+    rules = [*kept, *(rule.replace("sid:", "sid:9") for rule in new.stateful_rules if rng.random() < 0.5)]
+    rng.shuffle(rules)
+    return replace(new, stateful_rules=tuple(rules))
 
 
 def accepted(draw: Callable[[], str], stage: str) -> str:

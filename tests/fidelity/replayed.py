@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tests.fidelity.traffic import Sent
+    from twinwall.engine.batch import DecisionBatch
     from twinwall.policy.model import Policy
 
 INTERFACES = {1: IN, 2: OUT}
@@ -65,13 +66,17 @@ def replay_trial(policy: Policy, sent: Sequence[Sent], *, checksums: bool = Fals
     engine = Engine(policy, compiled, NativeMachine(), Settings(checksums=checksums))
     engine.feed(batch)
     engine.finish()
-    taken = engine.take()
+    return answers_of(engine.take(), len(compiled.stateless.rules))
+
+
+def answers_of(taken: DecisionBatch, stateless_rules: int) -> Replayed:
+    """What an engine has decided, in words."""
     alerts: dict[int, list[int]] = {}
     for row in taken.alerts:
         alerts.setdefault(int(row["packet"]), []).append(int(row["rule"]))
     answers = [answer_of(row, alerts.get(int(row["packet"]), [])) for row in taken.decisions]
     stateless = taken.decisions["rule"][taken.decisions["stage"] == StageName.STATELESS]
-    hits = np.bincount(stateless[stateless != NO_RULE], minlength=len(compiled.stateless.rules))
+    hits = np.bincount(stateless[stateless != NO_RULE], minlength=stateless_rules)
     return Replayed(answers, taken.decisions, hits.tolist())
 
 

@@ -18,12 +18,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tests.fidelity.enforced import read_policy
 from tests.fidelity.minimise import minimise
 from tests.fidelity.page import publish
-from tests.fidelity.replayed import replay_trial
-from tests.fidelity.trial import Outcome, Trial, random_trial
-from tests.fidelity.vectors import printed
+from tests.fidelity.trial import Outcome, Trial, trial_of_seed
+from tests.fidelity.vectors import Vector, printed
 from tests.oracle.kernel import why_unavailable
 from twinwall.render.options import StatelessWay
 
@@ -48,7 +46,8 @@ class Totals:
     def add(self, seed: int, trial: Trial, outcome: Outcome, refused: Counter[str]) -> None:
         """One more trial."""
         self.policies += 1
-        self.packets[f"{trial.mode.value}, stateless stage in {NAMES[trial.way]}"] += outcome.packets
+        then = "" if trial.change is None else f", then another policy's in {NAMES[trial.change.way]}"
+        self.packets[f"{trial.mode.value}, stateless stage in {NAMES[trial.way]}{then}"] += outcome.packets
         self.reasons += outcome.reasons
         self.labels += outcome.labels
         self.excused += outcome.excused
@@ -82,7 +81,7 @@ def main() -> int:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("policies", total=options.policies)
         for seed in range(options.seed, options.seed + options.policies):
-            trial, refused = random_trial(seed, options.packets)
+            trial, refused = trial_of_seed(seed, options.packets)
             totals.add(seed, trial, trial.run(), refused)
             progress.update(task, advance=1, description=f"policies, {len(totals.differing)} of them differ")
     found = list(rows(totals, time.monotonic() - started))
@@ -139,10 +138,11 @@ def table(found: list[tuple[str, str]]) -> Table:
 def vector_of(trial: Trial, outcome: Outcome) -> str:
     """The trial as a vector, as small as it gets."""
     small = minimise(trial, outcome.differences[0].index)
-    found = small.run().differences
-    answers = replay_trial(read_policy(str(small.text)), small.sent).answers
-    catches = f"stateless stage {small.way.name}; " + "; ".join(str(each) for each in found)
-    return printed(catches, str(small.text), list(small.sent), [str(each) for each in answers])
+    answers = tuple(str(answer) for half in small.halves() for answer in half.replayed.answers)
+    ways = small.way.name if small.change is None else f"{small.way.name}, then {small.change.way.name}"
+    catches = f"stateless stage {ways}; " + "; ".join(str(each) for each in small.run().differences)
+    then = "" if small.change is None else str(small.change.text)
+    return printed(Vector("", catches, str(small.text), tuple(small.sent), answers, then, small.turn))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fidelity.trial import random_trial
+from tests.fidelity.trial import Trial, changing_trial, random_trial
 from tests.oracle.kernel import why_unavailable
 
 pytestmark = pytest.mark.kernel
 
 SEEDS = range(1000, 1016)
+CHANGING = range(2000, 2008)
 PACKETS = 400
 
 
@@ -22,8 +23,19 @@ def kernel() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_policy_and_traffic(seed: int):
-    trial, _ = random_trial(seed, PACKETS)
+    hold(random_trial(seed, PACKETS)[0])
+
+
+@pytest.mark.parametrize("seed", CHANGING)
+def test_another_policy_in_the_middle(seed: int):
+    trial, _ = changing_trial(seed, PACKETS)
+    assert 0 < trial.turn < len(trial.sent)
+    hold(trial)
+
+
+def hold(trial: Trial) -> None:
+    """Run the trial; nothing may differ."""
     outcome = trial.run()
     assert outcome.packets > 0.9 * PACKETS
     story = "\n".join(f"{each}\n    {trial.sent[each.index].packet.hex()}" for each in outcome.differences)
-    assert not outcome.differences, f"stateless stage {trial.way.name}\n{story}\n{trial.text}"
+    assert not outcome.differences, f"stateless stage {trial.way.name}\n{story}\n{trial.text}\n{trial.change}"

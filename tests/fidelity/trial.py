@@ -1,22 +1,26 @@
-"""One trial: a policy and packets, through the kernel and through replay, and where the two differ."""
+"""One trial: a policy and packets, through the kernel and through replay, and where the two differ.
+
+Some trials change the policy between two packets.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.fidelity.bridged import credit, of_a_bridge, take_resets
 from tests.fidelity.compare import Difference, compare, compare_counts, excuses
 from tests.fidelity.enforced import WAYS, expressible, in_force, read_policy
 from tests.fidelity.gateway import Gateway, ethernet
-from tests.fidelity.policies import PolicyText, policy
+from tests.fidelity.policies import PolicyText, another_policy, policy
+from tests.fidelity.reloading import replay_change
 from tests.fidelity.replayed import replay_trial
 from tests.fidelity.traffic import Sent, traffic
 from tests.fidelity.witness import OutOfOrderError, story
 from twinwall.policy.model import Mode
-from twinwall.render.marks import GENERATIONS
+from twinwall.render.marks import GENERATIONS, next_generation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from twinwall.render.options import StatelessWay
 
 BRIDGES = 5  # one policy in so many is a bridge's
+CHANGES = 7  # and one in so many is replaced in the middle of the traffic
 ATTEMPTS = 3  # where the kernel did not keep the order of packets, the trial is made again
 
 
@@ -43,6 +48,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Another policy takes the first one's place, in front of the packet with the number `ident`."""
+
+    text: PolicyText | str
+    way: StatelessWay
+    ident: int
+
+
+class Half(NamedTuple):
+    """One policy with the packets that meet it, and what replay says of them.  `first`: the place of the first in the trial."""
+
+    policy: Policy
+    way: StatelessWay
+    sent: Sequence[Sent]
+    replayed: Replayed
+    first: int
+
+
+@dataclass(frozen=True)
 class Trial:
     """A policy, packets, how the stateless stage runs, and the policy's number in the kernel."""
 
@@ -51,44 +75,81 @@ class Trial:
     way: StatelessWay
     mode: Mode = Mode.GATEWAY
     generation: int = 1
+    change: Change | None = None
 
     def run(self) -> Outcome:
         """Run both, compare; again, if the kernel did not keep the order.  Raises `OutOfOrderError` if it never does."""
-        chosen = read_policy(str(self.text))
-        replayed = replay_trial(chosen, self.sent)
-        excused = excuses(self.sent, replayed, self.way)
+        halves = self.halves()
         again = 0
         while True:
             try:
-                differences = self._against_kernel(chosen, replayed, frozenset(excused))
+                differences = self._against_kernel(halves)
                 break
             except OutOfOrderError:
                 again += 1
                 if again == ATTEMPTS:
                     raise
-        reasons = Counter(answer.reason for answer in replayed.answers)
-        labels = Counter(answer.label for answer in replayed.answers)
-        return Outcome(len(self.sent), differences, reasons, labels, Counter(excused.values()), again)
+        answers = [answer for half in halves for answer in half.replayed.answers]
+        excused = [why for half in halves for why in excuses(half.sent, half.replayed, half.way).values()]
+        reasons, labels = Counter(each.reason for each in answers), Counter(each.label for each in answers)
+        return Outcome(len(self.sent), differences, reasons, labels, Counter(excused), again)
 
-    def _against_kernel(self, chosen: Policy, replayed: Replayed, excused: frozenset[int]) -> list[Difference]:
-        with Gateway(chosen.attach.mode) as gateway, in_force(gateway, chosen, self.way, self.generation) as enforced:
-            messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in self.sent])
-            counted = enforced.stateless_hits()
-        seen = story(messages, frames)
-        found = []
-        if chosen.attach.mode is Mode.BRIDGE:
-            found += credit(self.sent, replayed, seen, take_resets(seen))
-        found += compare(self.sent, replayed, seen, excused)
-        if counted is not None:
-            found += compare_counts(chosen, replayed.stateless_hits, counted)
+    def halves(self) -> list[Half]:
+        """What replay says, by policy."""
+        first = read_policy(str(self.text))
+        if self.change is None:
+            return [Half(first, self.way, self.sent, replay_trial(first, self.sent), 0)]
+        second, at = read_policy(str(self.change.text)), self.turn
+        before, after = replay_change(first, second, self.sent, at)
+        return [
+            Half(first, self.way, self.sent[:at], before, 0),
+            Half(second, self.change.way, self.sent[at:], after, at),
+        ]
+
+    @property
+    def turn(self) -> int:
+        """The first packet that meets the second policy."""
+        return len(self.sent) if self.change is None else sum(each.ident < self.change.ident for each in self.sent)
+
+    def _against_kernel(self, halves: Sequence[Half]) -> list[Difference]:
+        with Gateway(self.mode) as gateway, in_force(gateway, halves[0].policy, self.way, self.generation) as enforced:
+            found = []
+            for half in halves:
+                if half.first or half is not halves[0]:
+                    enforced.change(half.policy, half.way, next_generation(self.generation))
+                messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in half.sent])
+                seen, counted = story(messages, frames), enforced.stateless_hits()
+                differences = []
+                if self.mode is Mode.BRIDGE:
+                    differences += credit(half.sent, half.replayed, seen, take_resets(seen))
+                differences += compare(half.sent, half.replayed, seen, frozenset(excuses(half.sent, half.replayed, half.way)))
+                if counted is not None:
+                    differences += compare_counts(half.policy, half.replayed.stateless_hits, counted)
+                found += [each._replace(index=each.index + half.first if each.index >= 0 else -1) for each in differences]
         return found
 
 
+def trial_of_seed(seed: int, packets: int) -> tuple[Trial, Counter[str]]:
+    """The trial of a seed, and what the renderer refused of its policies."""
+    return changing_trial(seed, packets) if seed % CHANGES == 0 else random_trial(seed, packets)
+
+
 def random_trial(seed: int, packets: int) -> tuple[Trial, Counter[str]]:
-    """The trial of a seed, and what the renderer refused of its policy."""
+    """A trial of one policy, and what the renderer refused of it."""
     rng = Random(seed)
     way = WAYS[seed % len(WAYS)]
     mode = Mode.BRIDGE if seed % BRIDGES == 0 else Mode.GATEWAY
     text, refused = expressible(policy(rng, mode), way)
     sent = traffic(rng, packets)
     return Trial(text, sent if mode is Mode.GATEWAY else of_a_bridge(sent), way, mode, 1 + seed % GENERATIONS), refused
+
+
+def changing_trial(seed: int, packets: int) -> tuple[Trial, Counter[str]]:
+    """A trial with a change of policy in its middle, from any form of the stateless stage to any other."""
+    trial, refused = random_trial(seed, packets)
+    rng = Random(-seed - 1)
+    way = rng.choice(WAYS)
+    assert isinstance(trial.text, PolicyText)
+    text, more = expressible(another_policy(rng, trial.text, trial.mode), way)
+    middle = trial.sent[len(trial.sent) // 2].ident
+    return replace(trial, change=Change(text, way, middle)), refused + more

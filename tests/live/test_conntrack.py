@@ -94,6 +94,15 @@ def test_bits_of_a_mark_are_written_and_the_others_kept(space):
         assert table.entries(0xAB000000, 0xFF000000) == []
 
 
+def test_labels_are_cleared(space):
+    labelling = "table inet l { chain c { type filter hook output priority 1; ct label set 3 ct label set 127\n }\n}\n"
+    space.run("nft", "-f", "-", text=labelling)
+    with talking(), talking("6"), ConnectionTable() as table:
+        space.run("nft", "delete", "table", "inet", "l")
+        assert table.clear_labels() == 2
+        assert table.clear_labels() == 0
+
+
 def test_a_ping_has_its_identifier_and_type_and_is_deleted_by_them(space):
     with ConnectionTable() as table:
         for address in ("127.0.0.1", "::1"):

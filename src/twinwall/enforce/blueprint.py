@@ -5,7 +5,7 @@ Deterministic: the blueprint of what is in force, made again by another process,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,7 @@ class Blueprint:
             kept=frozenset(self.force.kept),
             digest=self.force.chosen.digest,
         )
-        return render_ruleset(self.policy, options)
+        return render_ruleset(replace(self.policy, flowbits=self.force.labels or self.policy.flowbits), options)
 
     @cached_property
     def outline(self) -> Outline:

@@ -49,6 +49,7 @@ def carry_out(state: State, kernel: Kernel, change: Change, arm: Arm) -> Pending
             arm(pending)
         if change.new is not None:
             kernel.forget(change.new.force.generation)
+            _number_flow_bits(state, kernel, change.new.force)
         transaction.replace(kernel, change.old, change.new)
     except EnforcementError as error:
         close_refused(state, pending, error)
@@ -61,6 +62,18 @@ def carry_out(state: State, kernel: Kernel, change: Change, arm: Arm) -> Pending
     return pending
 
 
+def _number_flow_bits(state: State, kernel: Kernel, new: InForce) -> None:
+    """Where the numbers go on from the last ones, write them down before a packet can use them, whatever becomes of `new`.
+
+    Else they begin anew, and what connections have from earlier policies would be taken for something else.
+    """
+    last = state.current()
+    if last is None or new.labels[: len(last.labels)] != last.labels:
+        kernel.forget_flow_bits()
+    elif new.labels != last.labels:
+        state.set_current(replace(last, labels=new.labels))
+
+
 def _record(change: Change) -> Pending:
     """What the state folder says of the change while it lasts."""
     seconds = change.confirm_within
@@ -68,7 +81,7 @@ def _record(change: Change) -> Pending:
     return Pending(
         id=os.urandom(8).hex(),
         action=change.action,
-        old=change.old.force if change.old else None,
+        old=_with_labels(change.old.force, change.new) if change.old else None,
         new=change.new.force if change.new else None,
         author=change.author,
         boot=boot_id(),
@@ -77,6 +90,11 @@ def _record(change: Change) -> Pending:
         rules=change.rules,
         namespace=namespace(),
     )
+
+
+def _with_labels(old: InForce, new: Blueprint | None) -> InForce:
+    """What was in force, as it is to be put back: the numbers that `new` gave stay given."""
+    return replace(old, labels=new.force.labels) if new is not None else old
 
 
 def observed(kernel: Kernel, target: Blueprint | None) -> InForce | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from twinwall.enforce.state import Chosen, InForce, Preference, State
 from twinwall.enforce.transaction import Kernel
 from twinwall.live.error import EnforcementError
 from twinwall.policy.model import Policy
+from twinwall.render.guards import MOST_LABELS
 from twinwall.render.marks import next_generation
 
 
@@ -60,10 +61,11 @@ def design(
         raise EnforcementError(f"enforce {source.name}", "the policy does not say on which interfaces", remedy)
     kept = frozenset((*old.kept, old.generation)) if keep and old else frozenset()
     generation = _generation(old, kept)
+    labels = numbered(policy.flowbits, old)
     chosen = Chosen(source.digest, printable(source.name), preference, policy.attach.mode)
 
     def blueprint(way: str, why: str) -> Blueprint:
-        force = InForce(chosen, generation, tuple(sorted(kept)), way, why, ways.queue(policy))
+        force = InForce(chosen, generation, tuple(sorted(kept)), way, why, ways.queue(policy), labels=labels)
         return Blueprint(force, source).primed(policy)
 
     return _in_best_form(blueprint, preference, ways)
@@ -81,6 +83,20 @@ def _in_best_form(blueprint: Callable[[str, str], Blueprint], preference: Prefer
             "run the stateless stage in XDP", why, "leave --stateless out: it then runs as an nftables chain"
         )
     return blueprint("nft", why)
+
+
+def numbered(names: Sequence[str], old: InForce | None) -> tuple[str, ...]:
+    """The numbers of flow bits as connection labels: an earlier policy's keep theirs, because connections have them.
+
+    So a bit keeps its meaning, which is its name, over a change, and no name gets a number that meant another.
+    Raises `EnforcementError` if Linux has not enough numbers.
+    """
+    known = old.labels if old else ()
+    labels = (*known, *(name for name in names if name not in known))
+    if len(labels) > MOST_LABELS:
+        cause = f"these policies have named {len(labels)} flow bits, one after the other, and Linux has {MOST_LABELS} labels"
+        raise EnforcementError("number the flow bits", cause, "use names again, or forget the old ones: `twinwall stop`, apply")
+    return labels
 
 
 def _generation(old: InForce | None, kept: frozenset[int]) -> int:

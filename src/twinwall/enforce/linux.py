@@ -65,6 +65,11 @@ class LinuxKernel:
             for entry in table.entries(generation << CT_GENERATION_SHIFT, CT_GENERATION):
                 table.set_mark(entry, 0, CT_GENERATION)
 
+    def forget_flow_bits(self) -> None:
+        """Connections lose their labels."""
+        with ConnectionTable() as table:
+            table.clear_labels()
+
     def check(self, new: Blueprint) -> None:
         """Let the kernel's verifier look at the program; the ruleset is looked at where it is staged."""
         if new.force.way == "xdp":

@@ -60,6 +60,7 @@ class InForce:
     queue: str = "none"  # how packets get to the inspector: `native`, `target` or `none`
     modes: Mapping[str, str] = field(default_factory=dict)  # interface → native or generic
     homes: Mapping[str, str] = field(default_factory=dict)  # bridge mode: interface → the bridge that it belongs to
+    labels: tuple[str, ...] = ()  # flow bits by the number of their connection label; those of earlier policies among them
     since: str = ""
     version: int = 0  # nftables' count of transactions when the ruleset had been loaded
     fingerprint: str = ""  # of the ruleset as the kernel lists it: tells whether somebody else changed it
@@ -224,8 +225,8 @@ def _in_force(record: dict[str, Any]) -> InForce:
     chosen = _chosen(record["chosen"])
     if chosen is None:
         raise ValueError("no policy")
-    rest = _known(InForce, record, "chosen", "kept")
-    return InForce(chosen=chosen, kept=tuple(record["kept"]), **rest)
+    rest = _known(InForce, record, "chosen", "kept", "labels")
+    return InForce(chosen=chosen, kept=tuple(record["kept"]), labels=tuple(record.get("labels", ())), **rest)
 
 
 def _confirmed(record: dict[str, Any]) -> Confirmed:

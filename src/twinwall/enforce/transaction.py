@@ -28,6 +28,9 @@ class Kernel(Protocol):
     def forget(self, generation: int) -> None:
         """Let no connection be of this generation any more: the number is about to be another policy's."""
 
+    def forget_flow_bits(self) -> None:
+        """Let no connection have a flow bit: their numbers are about to be given anew."""
+
     def check(self, new: Blueprint) -> None:
         """Find out, without doing it, whether the kernel would take it."""
 

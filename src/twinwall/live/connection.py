@@ -43,6 +43,7 @@ class Attribute(IntEnum):
     ZONE = 18
     TIMESTAMP = 20
     MARK_MASK = 21
+    LABELS = 22
 
 
 class Status(IntFlag):

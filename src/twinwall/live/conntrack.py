@@ -111,6 +111,17 @@ class ConnectionTable:
         bits = attribute(Attribute.MARK, (mark & mask).to_bytes(4)) + attribute(Attribute.MARK_MASK, mask.to_bytes(4))
         return self._about(entry, "mark a connection", NEW, bits)
 
+    def clear_labels(self) -> int:
+        """Take every label from every connection; how many had some.  Raises `NetlinkError`."""
+        labelled = 0
+        for message in self._socket.dump("list connections", GET, ANY_FAMILY):
+            labels = attributes(message.payload, len(ANY_FAMILY)).get(Attribute.LABELS, b"")
+            entry = decode_entry(message.payload) if any(labels) else None
+            if entry is not None:
+                none = attribute(Attribute.LABELS, bytes(len(labels)))
+                labelled += self._about(entry, "clear a connection's labels", NEW, none)
+        return labelled
+
     def _about(self, entry: ConntrackEntry, action: str, kind: int, rest: bytes) -> bool:
         zone = attribute(Attribute.ZONE, entry.zone.to_bytes(2)) if entry.zone else b""
         own = attribute(TUPLE_ZONE, entry.original_zone.to_bytes(2)) if entry.original_zone else b""

@@ -34,6 +34,9 @@ from twinwall.render.walk import Walks, asked_once, flow_rules
 from twinwall.render.words import word_of
 
 TABLE = "inet twinwall"
+# Nothing leads to this line.  Linux gives a new connection room for labels only while some rule sets one: without it, a policy
+# with flow bits could not set them on the connections of a policy that had none.
+ROOM = "ct label set 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def render_ruleset(policy: Policy, options: RenderOptions) -> Ruleset:
     tails = Tails(chains, hits, ends, policy)
     walks = Walks(chains, hits, tails)
     _base(chains, ends, policy.attach, options)
+    chains.add("room_for_flow_bits", [ROOM])
     both = _two_way(policy, parts)
     flows = Flows(_words(parts), both, [rule.sid for rule in policy.stateful.rules], options.generation)
     render_judge(chains, ends, policy.stateful, options, flows.ask(), flows=flow_rules(policy))
