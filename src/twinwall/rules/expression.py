@@ -52,9 +52,17 @@ class Grammar(Generic[S]):
 Lookup = Callable[[str], Terms[S]]  # a variable's terms by name; raises Mistake or AlreadyReportedError
 
 
+def read_set(text: str, grammar: Grammar[S], lookup: Lookup[S]) -> tuple[S, bool]:
+    """The set that an expression means, and whether a `!` stands in it.  Raises as `read_terms` and `settle` do."""
+    if ITEM.fullmatch(text):  # as nearly all are
+        return grammar.item(text), False
+    terms = read_terms(text, grammar, lookup)
+    return settle(terms, grammar, 0, len(text)), terms.negated
+
+
 def read_terms(text: str, grammar: Grammar[S], lookup: Lookup[S]) -> Terms[S]:
     """The terms of an expression.  Raises `Mistake` with offsets into `text`, or what `lookup` raises."""
-    if ITEM.fullmatch(text):  # as nearly all are
+    if ITEM.fullmatch(text):
         return Terms(grammar.item(text), None)
     reader: _Reader[S] = _Reader(grammar, lookup)
     for token in TOKEN.finditer(text):

@@ -8,7 +8,7 @@ from twinwall.policy.codes import Code
 from twinwall.policy.diagnostic import Diagnostic
 from twinwall.policy.sets import AddressSet, PortSet
 from twinwall.rules.addresses import ADDRESSES
-from twinwall.rules.expression import DEEPEST, Grammar, S, Terms, join_terms, read_terms, settle
+from twinwall.rules.expression import DEEPEST, Grammar, S, Terms, join_terms, read_set, read_terms, settle
 from twinwall.rules.located import AlreadyReportedError, Located, Mistake
 from twinwall.rules.ports import PORTS
 from twinwall.rules.suggest import did_you_mean
@@ -36,9 +36,8 @@ class Variables:
         """The addresses that a rule's text means, exclusions and variables resolved."""
         found = self._addresses.get(text)
         if found is None:
-            terms = read_terms(text, ADDRESSES, self._address_variable)
-            found = settle(terms, ADDRESSES, 0, len(text))
-            if terms.negated:
+            found, negated = read_set(text, ADDRESSES, self._address_variable)
+            if negated:
                 found = AddressSet(found.v4, found.v6, negated=True)
             self._addresses[text] = found
         return found
@@ -47,7 +46,7 @@ class Variables:
         """The ports that a rule's text means."""
         found = self._ports.get(text)
         if found is None:
-            found = settle(read_terms(text, PORTS, self._port_variable), PORTS, 0, len(text))
+            found, _ = read_set(text, PORTS, self._port_variable)
             self._ports[text] = found
         return found
 
