@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twinwall.compile.rows import Intervals, RowPool, ascending
-from twinwall.path.table_layout import LEAF
+from twinwall.path.table_layout import LEAF, SPREAD
 from twinwall.policy.sets import AddressSet
 
 Words = NDArray[np.uint64]
 WIDTHS = (4, 16)  # bytes of an address, IPv4 and IPv6
+FEW = 7  # bounds inside a prefix of IPv4 that are searched by halving; of more, the next byte of the address is an index
+PLACES = np.arange(65536, dtype=np.uint64) << np.uint64(16)  # the prefixes that the index tells apart
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,43 @@ class _Nodes:
         keys = _with_chunk_edges(bounds, width)
         values = rows[np.searchsorted(bounds, keys, "right") - 1].astype(np.uint64) | np.uint64(LEAF)
         chunks = np.frombuffer(keys.tobytes(), ">u4").reshape(-1, width // 4).astype(np.uint64)
+        if width == WIDTHS[0]:
+            return self._spread(chunks[:, 0], values, PLACES, 16).astype(np.uint32)
         return self._index(*self._levels(chunks, values))
+
+    def _spread(self, keys: Words, values: Words, starts: Words, bits: int) -> Words:
+        """The value of each prefix of IPv4, given by its first address: a row, a node, or 256 values for its next byte.
+
+        `keys` are the bounds of the rows in `values`; `bits` of an address are behind the prefix.
+        """
+        before = np.searchsorted(keys, starts, "right")
+        inside = np.searchsorted(keys, starts + np.uint64(1 << bits), "left") - before
+        found = values[before - 1]
+        few = np.flatnonzero((inside > 0) & (inside <= FEW))
+        found[few] = self._search(keys, values, starts[few], before[few], inside[few])
+        many = np.flatnonzero(inside > FEW)
+        if len(many):
+            steps = np.arange(256, dtype=np.uint64) << np.uint64(bits - 8)
+            below = self._spread(keys, values, (starts[many, None] + steps).ravel(), bits - 8)
+            found[many] = np.uint64(SPREAD) | self._place(below.astype(np.uint32).view(np.uint64), len(many))
+        return found
+
+    def _search(
+        self, keys: Words, values: Words, starts: Words, before: NDArray[np.int64], inside: NDArray[np.int64]
+    ) -> Words:
+        """A node for each prefix: its start, and the bounds inside it."""
+        counts = inside + 1
+        owner = np.repeat(np.arange(len(starts)), counts)
+        at = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts) + before[owner] - 1
+        first = at == before[owner] - 1
+        return self._pack(owner, len(starts), np.where(first, starts[owner], keys[at]), values[at])
+
+    def _place(self, words: Words, parts: int) -> Words:
+        """Append words; where each of their `parts` equal parts begins."""
+        place = self._size + np.arange(parts, dtype=np.uint64) * np.uint64(len(words) // parts)
+        self._parts.append(words)
+        self._size += len(words)
+        return place.astype(np.uint64)
 
     def _levels(self, chunks: Words, values: Words) -> tuple[Words, Words]:
         """The distinct first chunks, each with the value of its only key or with the place of a node for the rest.

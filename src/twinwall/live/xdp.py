@@ -28,6 +28,7 @@ from twinwall.live.netlink import NetlinkError
 from twinwall.live.xdp_control import Control, namespace_seal
 from twinwall.live.xdp_maps import StageMaps
 from twinwall.live.xdp_stamp import attach_stamp, detach_stamp
+from twinwall.path.reason import Reason
 from twinwall.policy.model import Policy
 from twinwall.render.marks import STAMP_SHIFTS, slot
 from twinwall.targets.ebpf import load_program
@@ -214,8 +215,12 @@ class XdpStage:
 
     def counters(self) -> XdpCounters:
         """What was counted so far.  Raises `EnforcementError`."""
-        sums = [Count(packets, size) for packets, size in self.maps.counters.words().sum(axis=1).tolist()]
+        words = self.maps.counters.words().sum(axis=1)
+        sums = [Count(packets, size) for packets, size in words.tolist()]
         reasons = {number: count for number, count in enumerate(sums[:C_UNSTAMPED]) if count.packets}
+        ruled = Count(*words[C_RULES:].sum(axis=0).tolist())
+        if ruled.packets:  # the program counts each packet once: for the rule that decided it, or for the reason
+            reasons[Reason.STATELESS_RULE] = ruled
         return XdpCounters(reasons, tuple(sums[C_RULES:]), sums[C_UNSTAMPED])
 
     def close(self) -> None:

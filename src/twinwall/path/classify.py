@@ -25,6 +25,7 @@ from twinwall.path.table_layout import (
     H_DEFAULT,
     H_DESTINATION_INDEX,
     H_DESTINATION_PORTS,
+    H_ENTRIES,
     H_INFO,
     H_SOURCE_INDEX,
     H_SOURCE_PORTS,
@@ -60,6 +61,8 @@ def first_match(table: Address, record: Address, words: int, steps: int) -> int:
 
     Rows are in search order: every word that all rows share is looked at, unless its first rule comes after the best so far.
     """
+    if table_at(table, H_ENTRIES) == 0:
+        return NO_INFO
     key = get(record, W_KEY)
     status = get(record, W_STATUS)
     version = (key >> 40) & 0xFF
@@ -76,12 +79,12 @@ def first_match(table: Address, record: Address, words: int, steps: int) -> int:
     if asked:
         sport = row_at(table, port_row(table, record, key & 0xFFFF, status, H_SOURCE_PORTS))
         context = row_at(table, context_row(table, record, key, status))
-    sport = opaque(record, sport)
-    context = opaque(record, context)
     infos = table_at(table, H_INFO)
     best = NO_INFO
     group = 0
-    live = four_words(table, source, destination, dport, kind) & table_at(table, sport) & table_at(table, context)
+    live = four_words(table, source, destination, dport, kind)
+    if asked:
+        live &= table_at(table, sport) & table_at(table, context)
     turn = 0
     while another(turn, words + summaries):  # every turn leaves behind a word of the rows or a word of their summaries
         turn += 1
@@ -90,7 +93,9 @@ def first_match(table: Address, record: Address, words: int, steps: int) -> int:
             if group >= summaries:
                 return best
             live = four_words(table, source + group, destination + group, dport + group, kind + group)
-            live = opaque(record, live & table_at(table, sport + group) & table_at(table, context + group))
+            if asked:
+                live &= table_at(table, sport + group) & table_at(table, context + group)
+            live = opaque(record, live)
         else:
             word = opaque(record, (group << 6) + trailing_zeros(live))
             live = opaque(record, live & (live - 1))

@@ -29,6 +29,7 @@ from twinwall.path.table_layout import (
     LEAF,
     PAGE_BITS,
     PORTLESS,
+    SPREAD,
 )
 
 MASK64 = 0xFFFFFFFFFFFFFFFF
@@ -73,9 +74,15 @@ def address_row(table: Address, record: Address, word: int, section: int, versio
         high = (low << 32) & MASK64
         low = 0
     value = paged(table, table_at(table, section), opaque(record, first + (high >> 48)))
+    nodes = table_at(table, section + 1)
+    if value & SPREAD:
+        value = half_word(table, nodes + (value & (SPREAD - 1)), (high >> 40) & 0xFF)
+        if value & SPREAD:
+            value = half_word(table, nodes + (value & (SPREAD - 1)), (high >> 32) & 0xFF)
+    value = opaque(record, value)
     level = 0
     while level < ADDRESS_CHUNKS and (value & LEAF) == 0:
-        value = opaque(record, search_node(table, record, table_at(table, section + 1) + value, high, steps))
+        value = opaque(record, search_node(table, record, nodes + value, high, steps))
         high = opaque(record, ((high << 32) & MASK64) | (low >> 32))
         low = opaque(record, (low << 32) & MASK64)
         level += 1

@@ -24,7 +24,7 @@ H_STRIDE = 3  # words from row to row
 H_ROWS = 4  # the rows
 H_BLOCKS = 5  # the blocks
 H_PAGES = 6  # the pages of all paged arrays, 128 words each; the first section
-H_SOURCE_INDEX = 7  # paged, 65,536 numbers for IPv4, then as many for IPv6, by the top 16 bits: LEAF and row, or a node
+H_SOURCE_INDEX = 7  # paged, 65,536 values for IPv4, then as many for IPv6, by the top 16 bits: LEAF and row, SPREAD, or a node
 H_SOURCE_NODES = 8
 H_DESTINATION_INDEX = 9
 H_DESTINATION_NODES = 10
@@ -65,6 +65,7 @@ FORM_MESSAGE = 1 << 40
 
 # Address nodes: a count, then that many words chunk:32 value:32, sorted; the last one not above the chunk counts.
 LEAF = 1 << 31  # the value is a row number; else the place of the node for the next 32 bits of the address
+SPREAD = 1 << 30  # IPv4: the value is the place of 256 values of 32 bits, by the next 8 bits of the address
 
 # An entry's info.  The rule stands highest: of two infos of one stage the lesser is the earlier rule's.
 INFO_ACTION = 0xFF  # ACTION_*

@@ -10,7 +10,7 @@ Maps, by the symbols that stand for them:
 
     tw_table      the policy's words: a frozen array of one value, read by address
     tw_records    one record (and room for the outcome) for each CPU
-    tw_counters   packets and bytes for each CPU, at C_* and at the reason's number, and at C_RULES + rule
+    tw_counters   packets and bytes for each CPU, at C_*, at the reason's number, or, where a rule decided, at C_RULES + rule
     tw_control    CONTROL_*: 64-bit words that userspace writes while the program runs, read by address
     tw_successor  a program array of one place
 
@@ -48,7 +48,7 @@ NAME_WORDS = 2  # so many words each, which only userspace reads
 NAMES = 256
 CONTROL_WORDS = CONTROL_NAMES + NAME_WORDS * NAMES
 
-LAYOUT = 1  # of counters and control: another version's program is read only if this is equal
+LAYOUT = 2  # of counters and control: another version's program is read only if this is equal
 
 # The stamp.
 SEAL_MASK = 0x0FFFFFFF
@@ -147,16 +147,12 @@ present:
   %reason_up = lshr i64 %judged, 8
   %reason = and i64 %reason_up, 127
   %reason32 = trunc i64 %reason to i32
-  call void @count(i32 %reason32, i64 %length)
   %rule = lshr i64 %judged, 32
   %none = icmp eq i64 %rule, 4294967295
-  br i1 %none, label %stamp, label %decided
-decided:
   %rule32 = trunc i64 %rule to i32
   %rule_at = add i32 %rule32, {C_RULES}
-  call void @count(i32 %rule_at, i64 %length)
-  br label %stamp
-stamp:
+  %counted = select i1 %none, i32 %reason32, i32 %rule_at
+  call void @count(i32 %counted, i64 %length)
   %shift = call i64 @control(i64 {CONTROL_SHIFT})
   %distance = and i64 %shift, 31
   %action = and i64 %judged, 3
