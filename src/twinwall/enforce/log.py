@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import lru_cache
 from typing import Self
 
 from twinwall.conntrack.entry import END_NONE, ST_ASSURED, ST_SEEN_REPLY
@@ -103,9 +104,7 @@ class EventLog:
 
     def _report(self, packet: LoggedPacket, interface: str) -> Report:
         when = packet.timestamp or self._clock()
-        generation = packet.prefix.rpartition(" ")[2]  # the ruleset's prefix is `twinwall GENERATION`
-        known = int(generation) if generation.isdecimal() else 0
-        return Report(packet.packet, packet.mark, when, interface, known)
+        return Report(packet.packet, packet.mark, when, interface, generation_of(packet.prefix))
 
     def _remember(self, record: JsonObject) -> None:
         if "flow_id" in record:
@@ -142,6 +141,13 @@ def decoding_machine(announce: Callable[[], None] | None = None) -> Machine:
     if announce is None and not native.is_compiled(DECODING):
         return INTERPRETED
     return NativeMachine(announce, DECODING)
+
+
+@lru_cache(maxsize=64)
+def generation_of(prefix: str) -> int:
+    """The generation in a prefix of the ruleset, `twinwall GENERATION`; 0 for any other prefix."""
+    generation = prefix.rpartition(" ")[2]
+    return int(generation) if generation.isdecimal() else 0
 
 
 def interface_name(index: int) -> str:

@@ -10,7 +10,7 @@ from twinwall.events.packet import WITH_PORTS, JsonObject, packet_head, packet_v
 from twinwall.events.rows import AlertRow, PacketRow, alert_rows
 from twinwall.events.timestamp import eve_time
 from twinwall.path.layout import MARK_QUOTE
-from twinwall.path.reason import Reason, StageName
+from twinwall.path.reason import Reason, StageName, Verdict
 from twinwall.policy.model import Action, Rule
 
 
@@ -23,10 +23,7 @@ def alert_record(batch: DecisionBatch, alert: AlertRow, packet: PacketRow) -> Js
     """The record of one alert of the batch."""
     rule = batch.rules.stateful[alert.rule]
     record = packet_head(batch, packet, "alert")
-    record["alert"] = rule_fields(rule, blocked=bool(alert.blocked))
-    metadata = rule_metadata(rule)
-    if metadata:
-        record["alert"]["metadata"] = metadata
+    record["alert"] = with_metadata(rule_fields(rule, blocked=bool(alert.blocked)), rule)
     if alert.flow_id:
         record["direction"] = side(alert.direction)
         record["flow"] = _flow_snapshot(alert, packet)
@@ -47,6 +44,11 @@ def rule_fields(rule: Rule, *, blocked: bool) -> JsonObject:
     }
 
 
+def with_metadata(said: JsonObject, rule: Rule) -> JsonObject:
+    """The object `alert` of an alert's record, which has the rule's metadata too, if there are any."""
+    return {**said, "metadata": rule_metadata(rule)} if rule.metadata else said
+
+
 def rule_metadata(rule: Rule) -> dict[str, list[str]]:
     """The rule's metadata by key, as Suricata lists it: keys in the order of their letters, the values of one last first."""
     values: dict[str, list[str]] = {}
@@ -57,9 +59,13 @@ def rule_metadata(rule: Rule) -> dict[str, list[str]]:
 
 def verdict_of(batch: DecisionBatch, packet: PacketRow) -> JsonObject:
     """The verdict on a packet of the batch."""
+    passed = packet.verdict == Verdict.PASS and (packet.reason == Reason.FLOW_PASS or _has_pass_rule(batch, packet))
+    return packet_verdict(packet, passed=passed)
+
+
+def _has_pass_rule(batch: DecisionBatch, packet: PacketRow) -> bool:
     rule = batch.rules.rule(packet.stage, packet.rule)
-    by_rule = packet.stage == StageName.STATEFUL and rule is not None and rule.action is Action.PASS
-    return packet_verdict(packet, passed=by_rule or packet.reason == Reason.FLOW_PASS)
+    return packet.stage == StageName.STATEFUL and rule is not None and rule.action is Action.PASS
 
 
 def _flow_snapshot(alert: AlertRow, packet: PacketRow) -> JsonObject:

@@ -49,15 +49,21 @@ def drop_record(batch: DecisionBatch, packet: PacketRow) -> JsonObject:
     record = packet_head(batch, packet, "drop")
     if packet.flow_id and packet.direction != Direction.NONE:
         record["direction"] = side(packet.direction)
-    record["drop"] = _network(batch, packet)
-    if packet.marks & MARK_TRANSPORT:
-        record["drop"] |= _transport(batch, packet)
-    record["drop"]["reason"] = drop_reason(packet.reason)
+    record["drop"] = drop_fields(batch, packet)
     record["verdict"] = verdict_of(batch, packet)
     rule = batch.rules.rule(packet.stage, packet.rule)
     if rule is not None and not rule.noalert and packet.reason not in NAMES_NO_RULE:
         record["alert"] = rule_fields(rule, blocked=True)
     return record
+
+
+def drop_fields(batch: DecisionBatch, packet: PacketRow) -> JsonObject:
+    """The object `drop`: what stands in the packet's headers, and why it was stopped."""
+    fields = _network(batch, packet)
+    if packet.marks & MARK_TRANSPORT:
+        fields |= _transport(batch, packet)
+    fields["reason"] = drop_reason(packet.reason)
+    return fields
 
 
 def _network(batch: DecisionBatch, packet: PacketRow) -> JsonObject:

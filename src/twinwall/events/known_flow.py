@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from struct import Struct
 
 from twinwall.events.flow import flow_record
 from twinwall.events.packet import JsonObject
@@ -15,13 +16,14 @@ from twinwall.events.rows import FlowRow
 from twinwall.path.layout import ICMP, ICMP6, TCP
 
 FLOW_ID_BITS = 53  # JSON readers keep so many exactly
+ENDS = Struct("!B6Q")
 WITH_IDENTIFIER = {ICMP: frozenset((0, 8, 13, 14, 15, 16, 17, 18)), ICMP6: frozenset((128, 129))}  # types
 
 
 def flow_id(protocol: int, one: tuple[int, int, int], other: tuple[int, int, int]) -> int:
     """The identifier of the connection between two ends (address in two words, port), whichever speaks; never 0."""
-    ends = b"".join(number.to_bytes(8) for end in sorted((one, other)) for number in end)
-    digest = blake2b(bytes([protocol]) + ends, digest_size=8).digest()
+    first, second = (one, other) if one <= other else (other, one)
+    digest = blake2b(ENDS.pack(protocol, *first, *second), digest_size=8).digest()
     return int.from_bytes(digest) >> (64 - FLOW_ID_BITS) or 1
 
 

@@ -24,12 +24,18 @@ VLAN_MASK = 0xFFF
 ETHERNET_TAGS = 14  # where the first tag's number stands in an Ethernet frame
 
 
-def packet_head(batch: DecisionBatch, packet: PacketRow, event_type: str) -> JsonObject:
-    """The common fields of a record about a packet of the batch."""
+def packet_head(batch: DecisionBatch, packet: PacketRow, event_type: str, interface: str | None = None) -> JsonObject:
+    """The common fields of a record about a packet of the batch.
+
+    `interface`: that it came in by (empty: none), of a packet that the kernel reports and that has no number in a capture.
+    """
     head: JsonObject = {"timestamp": eve_time(packet.timestamp)}
     if packet.flow_id:
         head["flow_id"] = packet.flow_id
-    head["pcap_cnt"] = packet.packet
+    if interface is None:
+        head["pcap_cnt"] = packet.packet
+    elif interface:
+        head["in_iface"] = interface
     head["event_type"] = event_type
     if packet.vlan_count:
         head["vlan"] = _vlan_tags(batch, packet)

@@ -6,7 +6,7 @@ They are the records of a replay, made by the same code, less what the kernel do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from twinwall.conntrack.entry import ENTRY
 from twinwall.engine.batch import DecisionBatch, RuleBook
 from twinwall.engine.machine import InterpretedMachine, Machine
-from twinwall.events.alert import alert_records
-from twinwall.events.drop import drop_records
+from twinwall.events.alert import rule_fields, verdict_of, with_metadata
+from twinwall.events.drop import drop_fields
 from twinwall.events.known_flow import WITH_IDENTIFIER, flow_id
-from twinwall.events.packet import JsonObject
+from twinwall.events.packet import JsonObject, packet_head
+from twinwall.events.rows import PacketRow, packet_rows
 from twinwall.path.decode_all import decode_all
 from twinwall.path.layout import ALERT, DECISION, FRAME, LINK_RAW, MARK_PORTS, NO_RULE, RECORD
-from twinwall.path.reason import Direction, Reason, StageName, Verdict
+from twinwall.path.reason import Reason, StageName, Verdict
 from twinwall.policy.diagnostic import Span
 from twinwall.policy.model import Action, Rule
 from twinwall.policy.sets import ANY_ADDRESS, ANY_PORT
@@ -63,24 +64,29 @@ def report_records(reports: Sequence[Report], rule_of: RuleOf, machine: Machine 
     if not reports:
         return []
     batch = _batch(reports, [_rule(report, rule_of) for report in reports], machine)
-    drops = {record["pcap_cnt"]: record for record in drop_records(batch)}
     records: list[JsonObject] = []
-    for report, alert in zip(reports, alert_records(batch), strict=True):
-        place = alert["pcap_cnt"]
-        if report.action in (RuleAction.ALERT, RuleAction.INSPECT):
-            del alert["verdict"]  # other rules, or the inspector, decide
-        records += [_told(record, report) for record in (alert, drops.get(place)) if record is not None]
+    for report, packet in zip(reports, packet_rows(batch, np.arange(len(reports))), strict=True):
+        records += _records(batch, report, packet)
     return records
 
 
-def _told(record: JsonObject, report: Report) -> JsonObject:
-    """The record without its place in a capture, with the interface where Suricata has it: behind the flow's identifier."""
-    told: JsonObject = {name: record[name] for name in ("timestamp", "flow_id") if name in record}
-    if report.interface:
-        told["in_iface"] = report.interface
-    told |= record  # what stands there already keeps its place
-    del told["pcap_cnt"]
-    return told
+def _records(batch: DecisionBatch, report: Report, packet: PacketRow) -> Iterator[JsonObject]:
+    """The records of one report; what they have in common is made once."""
+    rule = batch.rules.stateful[packet.row]
+    said = rule_fields(rule, blocked=packet.verdict != Verdict.PASS)
+    head = packet_head(batch, packet, "alert", report.interface)
+    alert = {**head, "alert": with_metadata(said, rule)}
+    if report.action in (RuleAction.ALERT, RuleAction.INSPECT):
+        yield alert  # without a verdict: other rules, or the inspector, decide
+        return
+    verdict = verdict_of(batch, packet)
+    alert["verdict"] = verdict
+    yield alert
+    if packet.verdict != Verdict.PASS and packet.version:
+        drop = {**head, "event_type": "drop", "drop": drop_fields(batch, packet), "verdict": verdict}
+        if not rule.noalert:
+            drop["alert"] = said
+        yield drop
 
 
 def _rule(report: Report, rule_of: RuleOf) -> Rule:
@@ -101,18 +107,15 @@ def _batch(reports: Sequence[Report], rules: Sequence[Rule], machine: Machine) -
     buffer = np.frombuffer(b"".join([report.packet for report in reports]) or b"\0", np.uint8)
     frames, records = _frames(reports), np.zeros(count, RECORD)
     machine.call("decode_all", *map(machine.place, (frames, buffer, records)), count)
-    decisions, alerts = np.zeros(count, DECISION), np.zeros(count, ALERT)
+    decisions = np.zeros(count, DECISION)
     actions = np.array([report.action for report in reports])
-    decisions["packet"] = alerts["packet"] = np.arange(1, count + 1)
     decisions["timestamp"] = frames["timestamp"]
     decisions["flow_id"] = list(map(_flow_id_of, *(records[name].tolist() for name in FLOW_FIELDS)))
     decisions["rule"] = np.where(actions == RuleAction.ALERT, NO_RULE, np.arange(count))
     decisions["verdict"] = [VERDICTS.get(action, Verdict.PASS) for action in actions.tolist()]
     decisions["stage"], decisions["reason"] = StageName.STATEFUL, Reason.RULE
-    decisions["direction"] = Direction.NONE
-    alerts["rule"] = np.arange(count)
-    alerts["blocked"] = decisions["verdict"] != Verdict.PASS
-    return DecisionBatch(decisions, records, frames, ((0, buffer),), alerts, np.zeros(0, ENTRY), RuleBook(stateful=rules))
+    nothing = np.zeros(0, ALERT), np.zeros(0, ENTRY)
+    return DecisionBatch(decisions, records, frames, ((0, buffer),), *nothing, RuleBook(stateful=rules))
 
 
 def _frames(reports: Sequence[Report]) -> NDArray[np.void]:

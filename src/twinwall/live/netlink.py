@@ -16,7 +16,6 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -60,8 +59,7 @@ class NetlinkError(EnforcementError):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message; `payload` is what follows the 16 bytes."""
 
     kind: int

@@ -25,6 +25,8 @@ NUMBERED = 1  # NFULNL_CFG_F_SEQ
 # NFULA_*
 HEAD, MARK, TIMESTAMP, IN, OUT, PAYLOAD, PREFIX, NUMBER, HOOK_NUMBER = 1, 2, 3, 4, 5, 9, 10, 12, 1
 PHYSICAL_IN, PHYSICAL_OUT = 6, 7
+PACKET_HEAD = struct.Struct("!HB")  # struct nfulnl_msg_packet_hdr: ethertype, hook
+TIME = struct.Struct("!QQ")  # seconds, microseconds
 
 GROUPS = Path("/proc/thread-self/net/netfilter/nfnetlink_log")
 OTHER_GROUP = "end that program, or give the policy another group (`attach.log_group`)"
@@ -118,16 +120,20 @@ class LogGroup:
 
 def decode_packet(family: int, found: Mapping[int, bytes]) -> LoggedPacket:
     """The packet of an NFLOG message with these attributes."""
-    ethertype, hook = struct.unpack_from("!HB", found.get(HEAD, bytes(4)))
-    when = found.get(TIMESTAMP)
-    seconds, micros = struct.unpack("!QQ", when) if when is not None and len(when) == 16 else (0, 0)
+    said = found.get
+    ethertype, hook = PACKET_HEAD.unpack_from(said(HEAD, b"\0\0\0"))
+    when = said(TIMESTAMP, b"")
+    seconds, micros = TIME.unpack(when) if len(when) == TIME.size else (0, 0)
     return LoggedPacket(
-        found.get(PAYLOAD, b""),
-        int.from_bytes(found.get(MARK, b"")),
-        found.get(PREFIX, b"").rstrip(b"\0").decode(errors="replace"),
+        said(PAYLOAD, b""),
+        int.from_bytes(said(MARK, b"")),
+        said(PREFIX, b"").rstrip(b"\0").decode(errors="replace"),
         hook,
         family,
         ethertype,
         seconds * 1_000_000_000 + micros * 1_000,
-        *(int.from_bytes(found.get(kind, b"")) for kind in (IN, OUT, PHYSICAL_IN, PHYSICAL_OUT)),
+        int.from_bytes(said(IN, b"")),
+        int.from_bytes(said(OUT, b"")),
+        int.from_bytes(said(PHYSICAL_IN, b"")),
+        int.from_bytes(said(PHYSICAL_OUT, b"")),
     )
