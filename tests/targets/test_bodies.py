@@ -75,10 +75,23 @@ def test_every_primitive_has_a_body_on_both_targets(text):
 
 
 def test_ebpf_masks_every_index_and_the_processor_none():
-    masks = {line.split("%index, ")[1] for line in bodies.ebpf_bodies(may_goto=True).splitlines() if "%bounded = and" in line}
+    masks = {line.split("%index, ")[1] for line in bodies.ebpf_bodies(may_goto=True).splitlines() if "%masked = and" in line}
     assert masks == {f"ptrtoint (ptr @{symbol} to i64)" for symbol in bodies.MASK_SYMBOLS.values()}
-    native = {line.split("%index, ")[1] for line in bodies.native_bodies().splitlines() if "%bounded = and" in line}
+    native = {line.split("%index, ")[1] for line in bodies.native_bodies().splitlines() if "%masked = and" in line}
     assert native == {"-1"}
+
+
+def test_a_word_of_the_header_is_read_without_a_mask():
+    module = llvm.parse_assembly(
+        f"{bodies.ebpf_bodies(may_goto=False)}"
+        "define i64 @header(i64 %table) {\n %word = call i64 @tw_table_at(i64 %table, i64 7)\n ret i64 %word\n}\n"
+    )
+    tuned = module.get_function("header")
+    machine = llvm.Target.from_default_triple().create_target_machine()
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    passes.getModulePassManager().run(module, passes)
+    assert " and " not in str(tuned)
+    assert "is.constant" not in str(tuned)
 
 
 @pytest.mark.parametrize("words", [1, 64, 1 << 20])

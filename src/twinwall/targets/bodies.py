@@ -5,7 +5,8 @@ The two differ in six places, and only there:
 - `opaque`: nothing on the processor; in eBPF a volatile round trip through the record's scratch word in map memory, after
   which the verifier knows nothing about the value, so that the states of the branches before it merge.
 - table reads: eBPF masks the index with the (power of two) size of the table, which is the bound the verifier asks for.  The
-  masks are symbols that become numbers when the program is loaded, so that one object serves tables of every size.
+  masks are symbols that become numbers when the program is loaded, so that one object serves tables of every size.  An index
+  that is a constant is one of the header's words, which every table has: it needs no mask.
 - `another`: the processor compares; in eBPF a marked call that becomes `may_goto` (`targets.ebpf_loops`), or the comparison.
 - packet bytes: for eBPF the big-endian loads are said to be aligned, or LLVM makes many loads of each.  They are not, and
   need not be where the kernel trusts its machine with that (x86, arm64, POWER, s390); elsewhere the verifier refuses them.
@@ -56,7 +57,9 @@ define i64 @tw_load_be{bits}(i64 %base, i64 %offset) alwaysinline nounwind {{
 
 _TABLE = """
 define i64 @tw_table_{name}(i64 %table, i64 %index) alwaysinline nounwind {{
-  %bounded = and i64 %index, {mask}
+  %masked = and i64 %index, {mask}
+  %header = call i1 @llvm.is.constant.i64(i64 %index)
+  %bounded = select i1 %header, i64 %index, i64 %masked
   %distance = shl i64 %bounded, {shift}
   %start = inttoptr i64 %table to ptr
   %pointer = getelementptr i8, ptr %start, i64 %distance
@@ -177,7 +180,7 @@ def _memory(*, align: bool) -> str:
 
 
 def _tables(masks: Mapping[str, str]) -> str:
-    return "".join(
+    return "declare i1 @llvm.is.constant.i64(i64)\n" + "".join(
         _TABLE.format(name=name, bits=bits, shift=shift, mask=masks[name], align=bits // 8, widen=_widen(bits))
         for name, bits, shift in TABLE_READS
     )
