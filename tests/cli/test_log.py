@@ -81,4 +81,4 @@ def test_a_second_log_is_refused_with_a_remedy(space, policy):
         running.terminate()
         running.stdout.read()
     assert second.returncode == 5
-    assert ") receives it\n    hint: " in second.stderr
+    assert f"(process {running.pid}) receives it\n    hint: " in second.stderr

@@ -249,3 +249,20 @@ def test_the_bridge_of_a_port_that_joined_it_after_the_start_is_remembered(bridg
     assert watched.look() == set()
     bridge.router.run("ip", "link", "set", "in0", "nomaster")
     assert watched.look() == {Kind.MASTER}
+
+
+def test_what_keeps_it_from_looking_is_said_once_and_it_goes_on(world):
+    watched = Watched(world)
+    current = Path(world.state, "current.json")
+    text = current.read_text()
+    current.write_text("{")
+    with world.router.entered():
+        watched.guard.look_on()
+        watched.guard.look_on()
+    assert [line.split(": ")[0] for line in watched.said] == ["cannot look"]
+    assert "hint: " in watched.said[0]
+    current.write_text(text)
+    world.router.run("nft", "delete", "table", "inet", "twinwall")
+    with world.router.entered():
+        watched.guard.look_on()
+    assert world.enforced() == "a"

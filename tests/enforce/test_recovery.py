@@ -22,9 +22,10 @@ class Machine:
         self.state = State(folder)
         self.kernel = FakeKernel()
         self.dogs = FakeWatchdogs()
+        self.said = []
 
     def carry_out(self, wanted):
-        return changes.carry_out(self.state, self.kernel, wanted, self.dogs.arm)
+        return changes.carry_out(self.state, self.kernel, wanted, self.dogs.arm, self.said.append)
 
     def recover(self):
         return recovery.recover(self.state, self.kernel, self.dogs.attendant, SOMEBODY)
@@ -139,7 +140,7 @@ def test_the_watchdog_watches_before_the_kernel_is_touched(running):
         raise EnforcementError("start the watchdog", "no memory", "buy some")
 
     with pytest.raises(EnforcementError, match="no memory"):
-        changes.carry_out(running.state, running.kernel, change(FIRST, SECOND, within=60), arm)
+        changes.carry_out(running.state, running.kernel, change(FIRST, SECOND, within=60), arm, str)
     assert running.kernel.ruleset == FIRST.marker
     assert running.state.pending() is None
     assert running.outcomes[-1] == ("apply", Outcome.REFUSED)

@@ -36,8 +36,8 @@ class Clock:
 def trial(tmp_path):
     state, kernel = State(tmp_path / "state"), FakeKernel()
     state.keep_source(source(443))
-    changes.carry_out(state, kernel, change(None, FIRST), lambda pending: None)
-    pending = changes.carry_out(state, kernel, change(FIRST, SECOND, within=60), lambda pending: None)
+    changes.carry_out(state, kernel, change(None, FIRST), lambda pending: None, str)
+    pending = changes.carry_out(state, kernel, change(FIRST, SECOND, within=60), lambda pending: None, str)
     state.set_pending(dataclasses.replace(pending, deadline=1060.0))
     return state, kernel
 

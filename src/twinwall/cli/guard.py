@@ -27,7 +27,7 @@ def command(restore: bool, once: bool, state: str | None) -> int:
         return ExitCode.FOUND if guard.look() else ExitCode.FINE
     with taking(guard.desk.state, Duty.GUARD, complain), Interrupts() as interrupts, Notices() as notices:
         while not interrupts.asked:
-            guard.look()
+            guard.look_on()
             with interrupts.welcome():
                 notices.wait()
     return ExitCode.FINE

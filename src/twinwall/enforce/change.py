@@ -35,8 +35,11 @@ class Change:
 Arm = Callable[[Pending], None]  # start the watchdog and return when it watches; raises EnforcementError
 
 
-def carry_out(state: State, kernel: Kernel, change: Change, arm: Arm) -> Pending:
-    """Make the change.  Raises `EnforcementError` (or `PolicyError`); nothing has changed then, and the journal says so."""
+def carry_out(state: State, kernel: Kernel, change: Change, arm: Arm, said: Callable[[str], None]) -> Pending:
+    """Make the change.  Raises `EnforcementError` (or `PolicyError`); nothing has changed then, and the journal says so.
+
+    `said` hears what could not be written although the change was made, and what comes of it.
+    """
     pending = _record(change)
     if change.new is not None:
         _ = change.new.ruleset  # what cannot be rendered is refused before anything is written
@@ -54,11 +57,15 @@ def carry_out(state: State, kernel: Kernel, change: Change, arm: Arm) -> Pending
     except EnforcementError as error:
         close_refused(state, pending, error)
         raise
-    if change.confirm_within is None:
-        close_done(state, kernel, pending, change.new)
-    else:
-        state.set_current(observed(kernel, change.new))
-        note(state, pending, Outcome.ON_TRIAL, f"until {pending.until}")
+    try:
+        _settle_record(state, kernel, pending, change)
+    except EnforcementError as error:  # what is not written down could not be taken back, nor put in force at the next start
+        transaction.replace(kernel, change.new, change.old)
+        close_refused(state, pending, error)
+        raise
+    troubles = close(state, kernel, pending, change.new) if change.confirm_within is None else _note_trial(state, pending)
+    for trouble in troubles:
+        said(f"warning: the change is made, and this could not be written: {trouble}")
     return pending
 
 
@@ -108,13 +115,38 @@ def observed(kernel: Kernel, target: Blueprint | None) -> InForce | None:
     return replace(target.force, modes=modes, homes=homes, version=version, fingerprint=fingerprint, since=now())
 
 
-def close_done(state: State, kernel: Kernel, pending: Pending, new: Blueprint | None, detail: str = "") -> None:
-    """The change is in force and confirmed: say so everywhere, the record last."""
-    state.set_current(observed(kernel, new))
-    confirm(state, pending)
-    state.set_pending(None)
-    note(state, pending, Outcome.DONE, detail)
-    state.forget_policies()
+def _settle_record(state: State, kernel: Kernel, pending: Pending, change: Change) -> None:
+    """Write what decides what becomes of the change: that it is confirmed, or on trial in this form.
+
+    One file, and the last thing that may be refused: whatever is written behind it, the next command can find out.
+    """
+    if change.confirm_within is None:
+        confirm(state, pending)
+    else:
+        state.set_current(observed(kernel, change.new))
+
+
+def _note_trial(state: State, pending: Pending) -> list[str]:
+    return list(filter(None, [note(state, pending, Outcome.ON_TRIAL, f"until {pending.until}")]))
+
+
+def close(state: State, kernel: Kernel, pending: Pending, new: Blueprint | None, detail: str = "") -> list[str]:
+    """The change is in force and confirmed: say so everywhere, the record last; what could not be written."""
+    troubles: list[str] = []
+    try:
+        state.set_current(observed(kernel, new))
+        state.set_pending(None)
+        state.forget_policies()
+    except EnforcementError as error:
+        troubles.append(str(error))
+    return [*troubles, *filter(None, [note(state, pending, Outcome.DONE, detail)])]
+
+
+def keep_current(state: State, kernel: Kernel, new: Blueprint | None) -> None:
+    """Write what is in force, if the change that put it there was killed before it did."""
+    known = state.current()
+    if (known.generation if known else None) != (new.force.generation if new else None):
+        state.set_current(observed(kernel, new))
 
 
 def confirm(state: State, pending: Pending) -> None:

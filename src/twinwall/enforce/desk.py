@@ -76,12 +76,12 @@ class Desk:
         if self.in_force() != (wanted.old.force if wanted.old else None):
             cause = "somebody else changed the policy since the plan was made"
             raise EnforcementError(wanted.action, cause, "look at the plan again")
-        return change.carry_out(self.state, self.kernel, wanted, self.attendant.arm)
+        return change.carry_out(self.state, self.kernel, wanted, self.attendant.arm, self.said)
 
     def stop(self, wanted: Change) -> Pending:
         """Take everything away; the lock is held.  What the state folder does not know goes too."""
         self.refuse_trial()
-        return change.carry_out(self.state, self.kernel, wanted, self.attendant.arm)
+        return change.carry_out(self.state, self.kernel, wanted, self.attendant.arm, self.said)
 
     def refuse_trial(self) -> None:
         """Raise `EnforcementError` if a change is on trial."""
@@ -96,9 +96,15 @@ class Desk:
         if pending is None or pending.expired(uptime()):
             raise EnforcementError("confirm", "nothing is on trial", "see `twinwall journal` for what became of it")
         change.confirm(self.state, pending)
-        self.state.set_pending(None)
-        change.note(self.state, pending, Outcome.DONE, "confirmed", action="confirm", author=self.author)
-        self.state.forget_policies()
+        troubles = [change.note(self.state, pending, Outcome.DONE, "confirmed", action="confirm", author=self.author)]
+        try:
+            change.keep_current(self.state, self.kernel, recovery.blueprint(self.state, pending.new))
+            self.state.set_pending(None)
+            self.state.forget_policies()
+        except EnforcementError as error:
+            troubles.append(str(error))
+        for trouble in filter(None, troubles):
+            self.said(f"warning: it is confirmed, and this could not be written: {trouble}")
         return pending
 
     def take_back(self) -> str:

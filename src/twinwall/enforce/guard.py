@@ -31,6 +31,7 @@ from twinwall.enforce.masters import Moved
 from twinwall.enforce.recovery import describe
 from twinwall.enforce.state import InForce
 from twinwall.live.error import EnforcementError
+from twinwall.policy.diagnostic import PolicyError
 
 
 class Kind(StrEnum):
@@ -59,7 +60,7 @@ class Guard:
         self._say = say
         self._restore = restore
         self._reported: frozenset[str] = frozenset()
-        self._failed = ""
+        self._failed = self._hindered = ""
         self._seen: object = None
         self._blueprint: Blueprint | None = None
 
@@ -75,6 +76,17 @@ class Guard:
             if findings and force is not None and self._restore:
                 self._put_right(force, findings)
         return findings
+
+    def look_on(self) -> None:
+        """Look once, as one who goes on: what keeps it from looking is said once, and it is tried again."""
+        try:
+            self.look()
+        except (EnforcementError, PolicyError) as error:
+            if str(error) != self._hindered:
+                self._say(f"cannot look: {error}")
+            self._hindered = str(error)
+        else:
+            self._hindered = ""
 
     def _learned(self, force: InForce) -> InForce:
         """Remember which bridge a port belongs to that was in none when the policy was put in force: at boot, for example."""
@@ -160,9 +172,8 @@ class Guard:
         old = self._made(force) if self.desk.kernel.marker() == self._made(force).marker else None
         source = self.desk.state.source(force.chosen.digest)
         new = design(source, source.policy(), force, self.desk.ways, preference=force.chosen.stateless)
-        change.carry_out(
-            self.desk.state, self.desk.kernel, Change("guard", old, new, self.desk.author), self.desk.attendant.arm
-        )
+        wanted = Change("guard", old, new, self.desk.author)
+        change.carry_out(self.desk.state, self.desk.kernel, wanted, self.desk.attendant.arm, self._say)
 
     def _note(self, outcome: Outcome, detail: str) -> None:
         """Into the journal; a full disk is said, and does not stop the guard."""

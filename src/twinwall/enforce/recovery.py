@@ -44,16 +44,18 @@ def recover(state: State, kernel: Kernel, attendant: Attendant, author: Author) 
         return _void(state, pending, author)
     _refuse_elsewhere(state, pending, attendant)
     confirmed = state.confirmed()
+    new = blueprint(state, pending.new)
+    held = transaction.holds(kernel, new)
     if confirmed is not None and confirmed.trial == pending.id:
+        if held:
+            kernel.settle(new)
+            state.set_current(change.observed(kernel, new))
         state.set_pending(None)
         return f"finished: the confirmation of {describe(pending.new)}"
-    new = blueprint(state, pending.new)
-    if not transaction.holds(kernel, new):
+    if not held:
         return _take_back(state, kernel, pending, author)
     if pending.deadline is None:
-        kernel.settle(new)
-        change.close_done(state, kernel, pending, new, "finished after an interruption")
-        return f"finished: a killed `twinwall {pending.action}`; in force: {describe(pending.new)}"
+        return _finish(state, kernel, pending, new)
     if pending.expired(uptime()):
         return restore(state, kernel, pending, author, "its time was over and nobody had confirmed it")
     if attendant.alive():
@@ -112,9 +114,17 @@ def _take_back(state: State, kernel: Kernel, pending: Pending, author: Author) -
     if not transaction.holds(kernel, old):
         return restore(state, kernel, pending, author, "somebody else removed the ruleset")
     kernel.settle(old)
+    change.keep_current(state, kernel, old)
     state.set_pending(None)
     change.note(state, pending, Outcome.REFUSED, "interrupted before anything had changed", author=author)
     return f"taken back: an interrupted `twinwall {pending.action}`; in force: {describe(pending.old)}"
+
+
+def _finish(state: State, kernel: Kernel, pending: Pending, new: Blueprint | None) -> str:
+    kernel.settle(new)
+    change.confirm(state, pending)
+    troubles = change.close(state, kernel, pending, new, "finished after an interruption")
+    return "\n".join([f"finished: a killed `twinwall {pending.action}`; in force: {describe(pending.new)}", *troubles])
 
 
 def _resume(state: State, kernel: Kernel, pending: Pending, attendant: Attendant, new: Blueprint | None) -> str:

@@ -37,6 +37,9 @@ SYSTEMD = Path("/run/systemd/system")  # exists where systemd is process 1
 
 def arm(state: State, pending: Pending) -> None:
     """Start a watchdog for `pending`, and return when it watches.  Raises `EnforcementError`."""
+    # What keeps it from its lock is said here, where somebody hears it; one that has nothing to watch any more ends soon.
+    with Lock(state.watch_lock, "watchdog", patience=START_PATIENCE):
+        pass
     command = [sys.executable, "-P", "-m", "twinwall.enforce.watchdog", str(state.folder.absolute()), pending.id]
     process = subprocess.Popen(
         [*_own_unit(pending), *command],
