@@ -46,9 +46,11 @@ def test_nothing_is_said_where_nothing_is_wrong(world):
     assert watched.said == []
 
 
+SERVICE = "flush ruleset\\ntable inet filter {\\n chain input {\\n type filter hook input priority 0;\\n }\\n}\\n"  # Debian's
 DAMAGES = {
     "the ruleset removed": ("nft delete table inet twinwall", Kind.RULESET),
     "every ruleset flushed": ("nft flush ruleset", Kind.RULESET),
+    "nftables.service started anew": (f"printf '{SERVICE}' | nft -f -", Kind.RULESET),
     "a rule added": ("nft insert rule inet twinwall forward accept", Kind.RULESET),
     "a chain flushed": ("nft flush chain inet twinwall forward", Kind.RULESET),
     "a program detached": ("ip link set in0 xdp off", Kind.PROGRAM),

@@ -14,7 +14,8 @@ from twinwall.cli.exit_codes import ExitCode
 
 FOLDER = Path("/etc/systemd/system")
 
-# Before the network is configured, as nftables.service; the BPF file system keeps what a change needs.
+# Before the network is configured; the BPF file system keeps what a change needs.  Behind nftables.service, whose file begins
+# with `flush ruleset` on most distributions: started later, it would take our tables away.
 BOOT = """[Unit]
 Description=twinwall: the confirmed policy
 DefaultDependencies=no
@@ -22,6 +23,7 @@ Wants=network-pre.target
 Before=network-pre.target shutdown.target
 Conflicts=shutdown.target
 After=local-fs.target systemd-sysctl.service systemd-modules-load.service sys-fs-bpf.mount
+After=nftables.service
 RequiresMountsFor={state}
 
 [Service]
