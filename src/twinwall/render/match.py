@@ -6,7 +6,7 @@ with many (a variable of 100,000 networks) stays whole, and is rendered as one l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
@@ -92,16 +92,10 @@ def everything(family: int) -> Box:
     return (source, destination, source_port, destination_port)
 
 
-def asked_fields(boxes: Iterable[Box], family: int) -> tuple[int, ...]:
+def asked_fields(boxes: Sequence[Box], family: int) -> tuple[int, ...]:
     """The fields that at least one of the boxes asks for."""
-    source, destination, source_port, destination_port = everything(family)
-    asked = [False] * FIELDS
-    for box in boxes:
-        asked[0] |= box[0] != source
-        asked[1] |= box[1] != destination
-        asked[2] |= box[2] != source_port
-        asked[3] |= box[3] != destination_port
-    return tuple(field for field in range(FIELDS) if asked[field])
+    every = everything(family)
+    return tuple(field for field in range(FIELDS) if any(box[field] != every[field] for box in boxes))
 
 
 def each_once(found: Iterable[Match | None], family: int) -> Iterator[Match]:

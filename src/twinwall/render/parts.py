@@ -101,9 +101,10 @@ class _Places(dict[tuple[FlowOption | None, RuleType], int]):
     def of(self, rule: Rule) -> int:
         """The bits of a rule."""
         key = (rule.flow, rule.type)
-        if key not in self:
-            self[key] = flow_bits(rule) & EVERY_PLACE
-        return self[key]
+        found = self.get(key)
+        if found is None:
+            found = self[key] = flow_bits(rule) & EVERY_PLACE
+        return found
 
 
 def _matches(

@@ -102,7 +102,7 @@ class _Rendering:
         return f"goto {self._prefix}rule_{ACTIONS[unit.match.word].value}"
 
     def _map(self, units: Sequence[Unit], family: int, protocols: ProtocolClass) -> str:
-        fields = asked_fields((unit.box for unit in units), family)
+        fields = asked_fields([unit.box for unit in units], family)
         name = f"{self._prefix}{protocols.name}{family}_{len(self.maps) + 1}"
         text = map_text(name, units, fields, family, "verdict", map(self._target, units))
         known = self.maps.setdefault(text.partition("\n")[2], text)

@@ -119,7 +119,7 @@ class Walks:
             asked, word = line_text(units[0], part.family, self.sets), part.plan.words_of(step)[0]
             comment = f'comment "sid {units[0].match.sid}"'
             return f"{asked} counter meta mark set {word:#010x} {effects}jump {hit} {comment}".strip()
-        key = key_text(asked_fields((unit.box for unit in units), part.family), part.family)
+        key = key_text(asked_fields([unit.box for unit in units], part.family), part.family)
         return f"meta mark set {key} map @{self._map(part, step)} {effects}jump {hit}"
 
     def _map(self, part: Part, step: Step) -> str:
@@ -127,7 +127,7 @@ class Walks:
         if key not in self._maps:
             name = f"{part.name}_{len(self._maps) + 1}"
             units = part.plan.units_of(step)
-            fields = asked_fields((unit.box for unit in units), part.family)
+            fields = asked_fields([unit.box for unit in units], part.family)
             self._maps[key] = name
             words = (f"{word:#010x}" for word in part.plan.words_of(step))
             self.maps.append(map_text(name, units, fields, part.family, "mark", words))
@@ -159,7 +159,7 @@ class Walks:
                 asked = line_text(units[0], part.family, self.sets, swapped=True)
                 lines.append(f"{asked} meta mark set {words[0]:#010x} jump hit_before".strip())
             else:
-                fields = asked_fields((unit.box for unit in units), part.family)
+                fields = asked_fields([unit.box for unit in units], part.family)
                 lookup = f"{key_text(fields, part.family, swapped=True)} map @{self._map(part, step)}"
                 lines.append(f"meta mark set {lookup} jump hit_before")
         return self.chains.share(f"{part.name}_before", lines)
