@@ -12,7 +12,9 @@ from twinwall.enforce.guard import Guard, Kind
 from twinwall.enforce.journal import Author
 from twinwall.enforce.notices import Notices
 from twinwall.enforce.state import State
+from twinwall.live.links import link
 from twinwall.live.sysctl import read
+from twinwall.live.xdp_stamp import detach_stamp
 
 pytestmark = pytest.mark.kernel
 
@@ -152,6 +154,18 @@ def test_other_tables_are_nobody_s_business(world):
     assert "docker" in world.router.run("nft", "list", "tables")
 
 
+def test_the_program_behind_xdp_that_somebody_detached_is_put_back(world):
+    """It hands on what XDP says; without it the ruleset drops everything."""
+    watched = Watched(world)
+    assert watched.look() == set()
+    with world.router.entered():
+        detach_stamp(link("in0").index)
+    assert world.passes(0.3) is None
+    assert watched.look() == {Kind.PROGRAM}
+    assert watched.look() == set()
+    assert world.enforced() == "a"
+
+
 def test_an_interface_that_came_back_gets_its_program(world):
     watched = Watched(world)
     world.router.run("ip", "link", "del", "in0")
@@ -221,6 +235,15 @@ def bridge():
         made.router.run("sh", "-ec", f"{BRIDGE}; ip link set in0 master br0; ip link set out0 master br0")
         made.apply("a")
         yield made
+
+
+def test_the_bridge_s_own_table_that_somebody_removed_is_put_back(bridge):
+    watched = Watched(bridge)
+    assert watched.look() == set()
+    bridge.router.run("nft", "delete", "table", "bridge", "twinwall")
+    assert watched.look() == {Kind.RULESET}
+    assert "table bridge twinwall" in listed(bridge)
+    assert watched.look() == set()
 
 
 def test_a_port_that_left_its_bridge_forwards_nothing_and_is_put_back(bridge):

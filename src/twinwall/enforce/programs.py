@@ -24,6 +24,7 @@ from twinwall.live.bpf_folder import pin_folder
 from twinwall.live.error import EnforcementError
 from twinwall.live.links import Link, links
 from twinwall.live.xdp import XdpStage, release_unused
+from twinwall.live.xdp_stamp import has_stamp
 from twinwall.policy.model import Attach, Policy
 from twinwall.render.marks import slot
 
@@ -89,7 +90,7 @@ class Programs:
             wanted = {each.name for each in _attached(target)} if target is not None and stage is not None else set()
             for link in links():
                 if link.name in wanted and stage is not None:
-                    if stage.identifier not in {xdp.program for xdp in link.xdp}:
+                    if stage.identifier not in {xdp.program for xdp in link.xdp} or not has_stamp(link.index):
                         stage.attach(link.name)
                 elif any(xdp.program in running for xdp in link.xdp):
                     _detach(link, running)
@@ -123,10 +124,12 @@ def modes(target: Blueprint) -> dict[str, str]:
 
 
 def unguarded(target: Blueprint) -> tuple[str, ...]:
-    """The target's interfaces that exist and do not run its program."""
+    """The target's interfaces that exist and do not run its program, or the one behind it that hands on what it says."""
     with _running() as running:
         own = {number for number, stage in running.items() if carries(stage, target)}
-    return tuple(each.name for each in _attached(target) if not own & {xdp.program for xdp in each.xdp})
+    return tuple(
+        each.name for each in _attached(target) if not (own & {xdp.program for xdp in each.xdp} and has_stamp(each.index))
+    )
 
 
 def running_modes() -> dict[str, str]:

@@ -32,7 +32,7 @@ from twinwall.live.nft_counts import read_counts
 from twinwall.live.queue_rule import QueueRule
 from twinwall.live.receiver import UNSEEN, processes_of, receivers
 from twinwall.live.xdp import XdpCounters, XdpStage
-from twinwall.live.xdp_stamp import find_stamp
+from twinwall.live.xdp_stamp import has_stamp
 from twinwall.policy.model import Mode, Policy
 from twinwall.render.stateless import table_name
 from twinwall.render.sysctls import Setting
@@ -191,7 +191,7 @@ def _programs(target: Blueprint) -> tuple[tuple[Interface, ...], XdpCounters | N
             stack.enter_context(stage)
             own = carries(stage, target)
             mode = there[name].xdp[0].mode.value
-            found.append(Interface(name, present=True, way=f"xdp {mode}" if own else "", stamped=_stamped(there[name])))
+            found.append(Interface(name, present=True, way=f"xdp {mode}" if own else "", stamped=has_stamp(there[name].index)))
             if own and counters is None:
                 counters = stage.counters()
     return tuple(found), counters
@@ -206,14 +206,6 @@ def _stage(link: Link | None) -> XdpStage | None:
         return XdpStage.of(link.name) if link is not None and link.xdp else None
     except EnforcementError:
         return None  # somebody else's program
-
-
-def _stamped(link: Link) -> bool:
-    program = find_stamp(link.index)
-    if program is None:
-        return False
-    program.close()
-    return True
 
 
 def _devices(target: Blueprint, table: Table) -> tuple[Interface, ...]:

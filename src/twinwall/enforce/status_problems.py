@@ -64,7 +64,7 @@ def _interfaces(status: Status) -> Iterator[Problem]:
             yield Problem("interface", text, "`twinwall guard --once` puts it back")
         elif each.present and not each.stamped:
             text = f"{each.name} has lost the tc program behind XDP: the ruleset drops everything that comes in there"
-            yield Problem("interface", text, "apply the policy again")
+            yield Problem("interface", text, "`twinwall guard --once` puts it back")
 
 
 def _trial(status: Status) -> Iterator[Problem]:

@@ -68,5 +68,5 @@ def _path(name: str) -> Path:
 
 
 def _refusal(verb: str, what: str, error: OSError) -> EnforcementError:
-    remedy = REMEDIES.get(error.errno or 0, "see the cause")
+    remedy = REMEDIES.get(error.errno or 0, "see the kernel's log (`dmesg`)")
     return EnforcementError(f"{verb} the kernel setting {what}", error.strerror or str(error), remedy)

@@ -39,6 +39,15 @@ def find_stamp(index: int) -> Program | None:
     return None
 
 
+def has_stamp(index: int) -> bool:
+    """Whether it is there."""
+    program = find_stamp(index)
+    if program is None:
+        return False
+    program.close()
+    return True
+
+
 def detach_stamp(index: int) -> None:
     """Take the tc program away, if it is there."""
     present = find_stamp(index)
