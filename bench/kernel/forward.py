@@ -15,12 +15,16 @@ from bench.kernel.place import INSIDE, OUTSIDE, clear_rules, command, number_of
 from bench.policies import stateful_rules
 from twinwall.lab.places import Place
 from twinwall.lab.shield import Shield
-from twinwall.live.bpf_programs import Program
+from twinwall.live.bpf_programs import XDP, XDP_HAS_FRAGS, Program
+from twinwall.live.links import XdpMode, set_xdp
 from twinwall.live.xdp import XdpStage
 from twinwall.rules.policy_file import read_policy_text
+from twinwall.targets.elf import ProgramCode
 
 NOTHING, BY_HAND, FLOW, PACKET = "no firewall", "hand-written nft", "twinwall, a flow rule", "twinwall, a packet rule"
-FORMS = (NOTHING, BY_HAND, FLOW, PACKET)
+BEHIND = "hand-written nft, behind an XDP program that passes all"
+FORMS = (NOTHING, BY_HAND, BEHIND, FLOW, PACKET)
+PASS_ALL = bytes.fromhex("b7000000020000009500000000000000")  # r0 = XDP_PASS; exit
 ESTABLISHED_PACKETS, NEW_CONNECTIONS = 300_000, 40_000
 NEW_SIZES = (10, 10_000)
 STREAM_SECONDS = 3
@@ -120,11 +124,28 @@ def in_force(form: str, more: int = 0) -> Iterator[Program | None]:
                 finally:
                     shield.remove()
             return
-        if form == BY_HAND:
+        if form in (BY_HAND, BEHIND):
             command("nft", "-f", "-", text=HAND_WRITTEN)
+        if form == BEHIND:
+            with Program.load(XDP, ProgramCode(PASS_ALL, ()), {}, flags=XDP_HAS_FRAGS) as program, attached(program):
+                yield program
+            return
         yield None
     finally:
         clear_rules()
+
+
+@contextmanager
+def attached(program: Program) -> Iterator[None]:
+    """The program on both interfaces, in their driver."""
+    numbers = [number_of(name) for name in (INSIDE, OUTSIDE)]
+    for number in numbers:
+        set_xdp(number, XdpMode.NATIVE, program.number, None)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            set_xdp(number, XdpMode.NATIVE, -1, program.number)
 
 
 def established(program: Program | None, outside: Place) -> float:
@@ -162,4 +183,17 @@ def stream(inside: Place, outside: Place) -> float:
     return float(json.loads(said)["end"]["sum_received"]["bits_per_second"]) / 1e9
 
 
-__all__ = ["BY_HAND", "FLOW", "FORMS", "NEW_SIZES", "NOTHING", "OUTSIDE", "PACKET", "TCP", "Forwarding", "measure", "policy"]
+__all__ = [
+    "BEHIND",
+    "BY_HAND",
+    "FLOW",
+    "FORMS",
+    "NEW_SIZES",
+    "NOTHING",
+    "OUTSIDE",
+    "PACKET",
+    "TCP",
+    "Forwarding",
+    "measure",
+    "policy",
+]

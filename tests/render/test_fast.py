@@ -67,6 +67,20 @@ def test_fast_packets_are_counted_for_their_rule_and_their_reason(talk: Talk):
 
 
 @pytest.mark.kernel
+def test_one_answer_is_enough_for_both_directions_of_a_rule(talk: Talk):
+    load(talk.gateway, "pass udp any any <> any 53 (flow:stateless;)")
+    assert all(talk.send(UDP.udp(), UDP.swapped().udp(), UDP.udp()))
+    assert marks(talk.gateway, "udp")[0] & (FAST | CT_RULE) == CT_FAST_ORIGINAL | CT_FAST_REPLY | 1
+
+
+@pytest.mark.kernel
+def test_each_direction_by_a_rule_of_its_own_keeps_the_original_ones(talk: Talk):
+    load(talk.gateway, "pass udp any any -> any 53 (flow:stateless;)", "pass udp any 53 -> any any (flow:stateless;)")
+    assert all(talk.send(UDP.udp(), UDP.swapped().udp(), UDP.udp(), UDP.swapped().udp()))
+    assert marks(talk.gateway, "udp")[0] & (FAST | CT_RULE) == CT_FAST_ORIGINAL | 1
+
+
+@pytest.mark.kernel
 def test_udp_is_fast_once_it_was_answered(talk: Talk):
     load(talk.gateway, "pass udp any any <> any 53 (flow:stateless;)")
     assert all(talk.send(UDP.udp(), UDP.udp()))

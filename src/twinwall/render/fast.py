@@ -110,10 +110,11 @@ def render_fast_set(chains: Chains, generation: int, same: Sequence[int]) -> str
     """The chains that set the bits; the declaration of the set of rules that can pass both directions of a flow."""
     base = generation << CT_GENERATION_SHIFT | SEEN
     chains.add("fast", ["ct direction original goto fast_original_no_rule", "goto fast_reply"])
-    chains.add("fast_original_no_rule", [LEARNING, _choice(_original(chains, base))])
+    equal = f"{NUMBER} . meta mark & {RULE_NUMBER:#010x} @same_rule"
+    chains.add("fast_original_no_rule", [LEARNING, _choice(_original(chains, base, equal if same else ""))])
     known = {base | learned: _write(chains, base | learned & CT_ESTABLISHED | CT_FAST_REPLY) for learned in LEARNED}
     if same:
-        both = chains.share("fast_both_set", [f"{NUMBER} . meta mark & {RULE_NUMBER:#010x} @same_rule {_add(CT_FAST_REPLY)}"])
+        both = chains.share("fast_both_set", [f"{equal} {_add(CT_FAST_REPLY)}"])
         known |= {base | learned | CT_FAST_ORIGINAL: both for learned in LEARNED}
     chains.add("fast_reply", [LEARNING, _choice(known)])
     none = chains.share("fast_reply_none_set", [_add(CT_FAST_REPLY_NO_RULE)])
@@ -125,15 +126,20 @@ def render_fast_set(chains: Chains, generation: int, same: Sequence[int]) -> str
     return f"\tset same_rule {{\n\t\ttype mark . mark\n{elements}\t}}\n" if same else ""
 
 
-def _original(chains: Chains, base: int) -> dict[int, str]:
-    """The original direction's rule replaces what is known of the reply direction, unless that passes by no rule."""
-    return {
-        base | learned | reply: _write(
-            chains, base | learned & CT_ESTABLISHED | CT_FAST_ORIGINAL | reply & CT_FAST_REPLY_NO_RULE
-        )
-        for learned in LEARNED
-        for reply in (0, CT_FAST_REPLY, CT_FAST_REPLY_NO_RULE)
-    }
+def _original(chains: Chains, base: int, equal: str) -> dict[int, str]:
+    """The original direction's rule replaces what is known of the reply direction.
+
+    Not if that passes by no rule, or by the same one (`equal` asks for it).
+    """
+    found = {}
+    for learned in LEARNED:
+        own = base | learned & CT_ESTABLISHED | CT_FAST_ORIGINAL
+        found[base | learned] = found[base | learned | CT_FAST_REPLY] = _write(chains, own)
+        found[base | learned | CT_FAST_REPLY_NO_RULE] = _write(chains, own | CT_FAST_REPLY_NO_RULE)
+        if equal:
+            lines = [f"{equal} {_add(CT_FAST_ORIGINAL)} return", f"goto {_write(chains, own)}"]
+            found[base | learned | CT_FAST_REPLY] = chains.share("fast_original_too", lines)
+    return found
 
 
 def _write(chains: Chains, bits: int) -> str:
