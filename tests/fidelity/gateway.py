@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import struct
 from typing import TYPE_CHECKING
@@ -219,6 +220,18 @@ class Gateway:
                 self._sockets[link].send(self._addressed(link, frame))
             self._sockets["mark0"].send(MARKER_FRAME)
         return self._messages(), {link: list(drain(self._sockets[link])) for link in (IN, OUT)}
+
+    def put(self, link: str, frame: bytes) -> None:
+        """Send one frame."""
+        self._sockets[link].send(self._addressed(link, frame))
+
+    def taken(self, patience: float = 0.0) -> Iterator[tuple[str, bytes]]:
+        """The frames that have come out; waits for the first."""
+        links = {self._sockets[link]: link for link in (IN, OUT)}
+        ready, _, _ = select.select(list(links), [], [], patience)
+        for each in ready:
+            for frame in drain(each):
+                yield links[each], frame
 
     def _addressed(self, link: str, frame: bytes) -> bytes:
         """A bridge's frames are addressed to the other side's host."""

@@ -2,8 +2,9 @@
 
 Replay runs one policy.  So the first run's table is handed to the second one, with what docs/design/enforcement.md ("Changing a
 policy") says a policy leaves to the next: connections, as the tracker has them, flow bits by their names, and of TCP what the
-ruleset's two bits know of the handshake; no verdict, no note that rules were asked.  A connection's first packet under the new
-policy is judged in three steps more than others, which stand here and are put in front of the rules:
+ruleset's two bits know of the handshake, unless a verdict on the flow was written over them; no verdict, no note that rules
+were asked.  A connection's first packet under the new policy is judged in three steps more than others, which stand here and
+are put in front of the rules:
 
 - an error about it is dropped;
 - it is established if the tracker calls it ASSURED by now;
@@ -64,14 +65,9 @@ WITH_PORTS = frozenset({TCP, UDP, UDPLITE, SCTP})
 def replay_change(before: Policy, after: Policy, sent: Sequence[Sent], at: int) -> tuple[Replayed, Replayed]:
     """The first `at` packets under one policy, the others under the next."""
     first = _Run(before, NativeMachine())
-    notes: dict[int, int] = {}  # flow → the bits that the ruleset had learnt when the flow got its verdict
-    for number in range(at):
-        first.feed(sent[number : number + 1], number)
-        for entry in first.engine.connections.live():
-            if entry["verdict"]:
-                notes.setdefault(int(entry["flow_id"]), int(entry["status"]) & LEARNT)
+    first.feed(sent[:at], 0)
     second = _Run(after, InterpretedMachine())
-    stale = _Stale(after, _hand_over(first, second, notes))
+    stale = _Stale(after, _hand_over(first, second))
     with stale.in_front_of_the_rules():
         second.feed(sent[at:], at)
         replayed = second.replayed()
@@ -101,7 +97,7 @@ class _Run:
         return answers_of(self.engine.take(), len(self._compiled.stateless.rules))
 
 
-def _hand_over(first: _Run, second: _Run, notes: dict[int, int]) -> set[int]:
+def _hand_over(first: _Run, second: _Run) -> set[int]:
     """Copy the connections; the flows that there are."""
     old, new = first.engine.connections, second.engine.connections
     same = [(first.flowbits.index(name), number) for number, name in enumerate(second.flowbits) if name in first.flowbits]
@@ -112,14 +108,13 @@ def _hand_over(first: _Run, second: _Run, notes: dict[int, int]) -> set[int]:
         source, target = (int(each.words[h.H_ENTRIES]) // 8 + number * each.entry_bytes // 8 for each in (old, new))
         entry = new.words[target : target + ENTRY_WORDS]
         entry[:] = old.words[source : source + ENTRY_WORDS]
+        if int(entry[E_VERDICT]) >> 32 & 0xFF:  # which was written over the two bits
+            entry[E_STATUS] = int(entry[E_STATUS]) & (LEARNT ^ 0xFFFFFFFF)
         entry[E_VERDICT] = 0
         entry[E_CACHE_O:E_O_START] = 0
         for before, after in same:  # a flow bit is its name
             if int(old.words[source + E_BITS + before // 64]) >> before % 64 & 1:
                 new.words[target + E_BITS + after // 64] |= np.uint64(1 << after % 64)
-        learnt = notes.get(int(entry[E_FLOW_ID]))
-        if learnt is not None:
-            entry[E_STATUS] = int(entry[E_STATUS]) & (LEARNT ^ 0xFFFFFFFF) | learnt
     return {int(each) for each in new.live()["flow_id"]}
 
 

@@ -20,12 +20,14 @@ from rich.table import Table
 
 from tests.fidelity.minimise import minimise
 from tests.fidelity.page import publish
-from tests.fidelity.trial import Outcome, Trial, trial_of_seed
+from tests.fidelity.translated import TranslatedTrial, translated_trial
+from tests.fidelity.trial import Outcome, Trial, changing_trial, random_trial
 from tests.fidelity.vectors import Vector, printed
 from tests.oracle.kernel import why_unavailable
 from twinwall.render.options import StatelessWay
 
 PACKETS = 5000  # of a trial
+SPECIAL = {0: changing_trial, 3: translated_trial}  # by the seed modulo 7; all other trials are of one policy and plain
 NAMES = {StatelessWay.XDP: "XDP", StatelessWay.NFT: "nftables"}
 SHOWN = 3  # differing trials that are made small and printed
 
@@ -47,7 +49,8 @@ class Totals:
         """One more trial."""
         self.policies += 1
         then = "" if trial.change is None else f", then another policy's in {NAMES[trial.change.way]}"
-        self.packets[f"{trial.mode.value}, stateless stage in {NAMES[trial.way]}{then}"] += outcome.packets
+        what = f"{trial.mode.value} that translates" if isinstance(trial, TranslatedTrial) else trial.mode.value
+        self.packets[f"{what}, stateless stage in {NAMES[trial.way]}{then}"] += outcome.packets
         self.reasons += outcome.reasons
         self.labels += outcome.labels
         self.excused += outcome.excused
@@ -81,7 +84,7 @@ def main() -> int:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("policies", total=options.policies)
         for seed in range(options.seed, options.seed + options.policies):
-            trial, refused = trial_of_seed(seed, options.packets)
+            trial, refused = SPECIAL.get(seed % 7, random_trial)(seed, options.packets)
             totals.add(seed, trial, trial.run(), refused)
             progress.update(task, advance=1, description=f"policies, {len(totals.differing)} of them differ")
     found = list(rows(totals, time.monotonic() - started))

@@ -31,7 +31,7 @@ from tests.fidelity.headers import (
 from tests.fidelity.orderly import orderly_conversation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from random import Random
 
 CLIENTS4 = ("10.0.0.1", "10.0.0.2", "10.0.0.5", "10.0.1.9")
@@ -61,14 +61,14 @@ class Sent(NamedTuple):
     ident: int  # of the packet or, for a fragment, of its datagram
 
 
-def traffic(rng: Random, count: int) -> list[Sent]:
-    """`count` packets or a few more, of which none has another's number."""
+def traffic(rng: Random, count: int, pairs: Callable[[Random], Pair] | None = None) -> list[Sent]:
+    """`count` packets or a few more, of which none has another's number.  `pairs` draws who talks."""
     sent: list[Sent] = []
     running: list[Iterator[bytes]] = []
     ident = 0
     while len(sent) < count and ident < IDENTS - 1:
         if len(running) < AT_ONCE:
-            running.append(conversation(rng))
+            running.append(conversation(rng, pairs or pair))
         turn = rng.choice(running)
         packet = next(turn, None)
         if packet is None:
@@ -79,9 +79,9 @@ def traffic(rng: Random, count: int) -> list[Sent]:
     return sent
 
 
-def conversation(rng: Random) -> Iterator[bytes]:
+def conversation(rng: Random, pairs: Callable[[Random], Pair]) -> Iterator[bytes]:
     """The packets of one conversation, sometimes with ICMP errors about them."""
-    packets = rng.choice(KINDS)(rng, pair(rng)) or [pair(rng).udp()]
+    packets = rng.choice(KINDS)(rng, pairs(rng)) or [pairs(rng).udp()]
     for at, packet in enumerate(packets):
         yield packet
         if rng.random() < ERROR_SHARE:

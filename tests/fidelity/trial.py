@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from twinwall.render.options import StatelessWay
 
 BRIDGES = 5  # one policy in so many is a bridge's
-CHANGES = 7  # and one in so many is replaced in the middle of the traffic
 ATTEMPTS = 3  # where the kernel did not keep the order of packets, the trial is made again
 
 
@@ -66,6 +65,13 @@ class Half(NamedTuple):
     first: int
 
 
+class Compared(NamedTuple):
+    """What differs, and how many packets were not compared, by why."""
+
+    differences: list[Difference]
+    excused: Counter[str]
+
+
 @dataclass(frozen=True)
 class Trial:
     """A policy, packets, how the stateless stage runs, and the policy's number in the kernel."""
@@ -83,16 +89,15 @@ class Trial:
         again = 0
         while True:
             try:
-                differences = self._against_kernel(halves)
+                compared = self._against_kernel(halves)
                 break
             except OutOfOrderError:
                 again += 1
                 if again == ATTEMPTS:
                     raise
         answers = [answer for half in halves for answer in half.replayed.answers]
-        excused = [why for half in halves for why in excuses(half.sent, half.replayed, half.way).values()]
         reasons, labels = Counter(each.reason for each in answers), Counter(each.label for each in answers)
-        return Outcome(len(self.sent), differences, reasons, labels, Counter(excused), again)
+        return Outcome(len(self.sent), compared.differences, reasons, labels, compared.excused, again)
 
     def halves(self) -> list[Half]:
         """What replay says, by policy."""
@@ -111,27 +116,32 @@ class Trial:
         """The first packet that meets the second policy."""
         return len(self.sent) if self.change is None else sum(each.ident < self.change.ident for each in self.sent)
 
-    def _against_kernel(self, halves: Sequence[Half]) -> list[Difference]:
-        with Gateway(self.mode) as gateway, in_force(gateway, halves[0].policy, self.way, self.generation) as enforced:
-            found = []
-            for half in halves:
-                if half.first or half is not halves[0]:
+    def gateway(self) -> Gateway:
+        """Where the policies are enforced."""
+        return Gateway(self.mode)
+
+    def _against_kernel(self, halves: Sequence[Half]) -> Compared:
+        found, excused = [], Counter[str]()
+        with self.gateway() as gateway, in_force(gateway, halves[0].policy, self.way, self.generation) as enforced:
+            for number, half in enumerate(halves):
+                if number:
                     enforced.change(half.policy, half.way, next_generation(self.generation))
-                messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in half.sent])
-                seen, counted = story(messages, frames), enforced.stateless_hits()
-                differences = []
-                if self.mode is Mode.BRIDGE:
-                    differences += credit(half.sent, half.replayed, seen, take_resets(seen))
-                differences += compare(half.sent, half.replayed, seen, frozenset(excuses(half.sent, half.replayed, half.way)))
-                if counted is not None:
-                    differences += compare_counts(half.policy, half.replayed.stateless_hits, counted)
+                compared = self.compared(gateway, half)
+                excused += compared.excused
+                counted = enforced.stateless_hits()
+                more = compare_counts(half.policy, half.replayed.stateless_hits, counted) if counted is not None else []
+                differences = [*compared.differences, *more]
                 found += [each._replace(index=each.index + half.first if each.index >= 0 else -1) for each in differences]
-        return found
+        return Compared(found, excused)
 
-
-def trial_of_seed(seed: int, packets: int) -> tuple[Trial, Counter[str]]:
-    """The trial of a seed, and what the renderer refused of its policies."""
-    return changing_trial(seed, packets) if seed % CHANGES == 0 else random_trial(seed, packets)
+    def compared(self, gateway: Gateway, half: Half) -> Compared:
+        """Send the packets of one policy, and compare."""
+        messages, frames = gateway.send([(each.link, ethernet(each.link, each.packet)) for each in half.sent])
+        seen = story(messages, frames)
+        found = list(credit(half.sent, half.replayed, seen, take_resets(seen))) if self.mode is Mode.BRIDGE else []
+        excused = excuses(half.sent, half.replayed, half.way)
+        found += compare(half.sent, half.replayed, seen, frozenset(excused))
+        return Compared(found, Counter(excused.values()))
 
 
 def random_trial(seed: int, packets: int) -> tuple[Trial, Counter[str]]:
