@@ -10,19 +10,9 @@ from tests.fidelity import translated
 from tests.fidelity.enforced import WAYS
 from tests.fidelity.gateway import GROUP
 from tests.fidelity.headers import fix_checksums, number
+from tests.fidelity.places import End, place_of, rewritten, with_end
 from tests.fidelity.traffic import Sent, link_of
-from tests.fidelity.translated import (
-    FORWARDS,
-    MORE4,
-    OPENED_ANEW,
-    OWN4,
-    End,
-    TranslatedTrial,
-    as_inside,
-    place_of,
-    rewritten,
-    translated_trial,
-)
+from tests.fidelity.translated import FORWARDS, MORE4, OPENED_ANEW, OWN4, TranslatedTrial, as_inside, translated_trial
 from tests.oracle.kernel import why_unavailable
 
 kernel = pytest.mark.kernel
@@ -105,8 +95,8 @@ def test_a_kernel_that_forwards_elsewhere_is_found_out(monkeypatch):
 
 def test_a_quoted_packet_cut_short_has_the_checksum_of_the_packet_that_it_is_of():
     packet, other = fix_checksums(INSIDE.tcp("S", 100, size=40)), End(bytes([192, 0, 2, 77]), 777)
-    assert rewritten(packet[:40], other)[20:] == translated.with_end(packet, other, source=True)[20:40]
-    assert rewritten(packet[:28], other)[20:] == translated.with_end(packet, other, source=True)[20:28]
+    assert rewritten(packet[:40], other)[20:] == with_end(packet, other, source=True)[20:40]
+    assert rewritten(packet[:28], other)[20:] == with_end(packet, other, source=True)[20:28]
 
 
 def test_what_came_out_is_what_was_sent():
@@ -114,7 +104,7 @@ def test_what_came_out_is_what_was_sent():
     place = place_of(packet)
     assert place is not None
     assert place.leaves
-    there = translated.with_end(packet, End(bytes([192, 0, 2, 77]), 7), source=True)
+    there = with_end(packet, End(bytes([192, 0, 2, 77]), 7), source=True)
     assert as_inside(there, packet, place) == packet
 
 

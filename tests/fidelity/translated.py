@@ -24,20 +24,10 @@ from tests.conntrack.segments import Pair
 from tests.fidelity.compare import Difference, compare, excuses
 from tests.fidelity.enforced import WAYS, expressible, read_policy
 from tests.fidelity.gateway import IN, OUT, Gateway, ethernet, one_processor
-from tests.fidelity.headers import (
-    CHECKSUMS,
-    fix_checksums,
-    fix_ipv4,
-    folded,
-    header_length,
-    piece_of,
-    protocol_of,
-    version_of,
-    with_word,
-)
-from tests.fidelity.host import is_damaged
+from tests.fidelity.headers import CHECKSUMS, fix_checksums, fix_ipv4, header_length, with_word
+from tests.fidelity.places import End, Place, Talk, ends_of, place_of, ports_of, rewritten, with_destination, with_end
 from tests.fidelity.policies import PolicyText, another_policy, policy
-from tests.fidelity.traffic import FEW_PORTS, INSIDE, SERVERS4, SERVERS6, Sent, link_of, pair, traffic
+from tests.fidelity.traffic import FEW_PORTS, SERVERS4, SERVERS6, Sent, link_of, pair, traffic
 from tests.fidelity.trial import Change, Compared, Half, Trial
 from tests.fidelity.witness import Name, name_of, story
 from twinwall.path.reason import StageName
@@ -51,9 +41,6 @@ if TYPE_CHECKING:
     from twinwall.live.nflog import LoggedPacket
     from twinwall.policy.model import Policy
 
-TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
-ECHOES = {ICMP: (8, 0), ICMP6: (128, 129)}  # request, reply
-ERRORS = {ICMP: frozenset({3, 4, 11, 12}), ICMP6: frozenset({1, 2, 3, 4})}  # Linux drops redirects about what it translates
 OWN4, OWN6, MORE4, MORE6 = "192.0.2.1", "2001:db8:77::1", "192.0.2.77", "2001:db8:77::77"  # of the gateway, outside
 OPENED_ANEW = "a translated connection, from where it is opened anew from the outside"
 PATIENCE = 2  # seconds for a packet that replay lets out; without it the trial differs
@@ -82,31 +69,7 @@ FORWARDS = (
 )
 
 
-class End(NamedTuple):
-    """An address, and a port or what stands for one."""
-
-    address: bytes
-    port: int
-
-
-class Talk(NamedTuple):
-    """A conversation as the inside knows it."""
-
-    protocol: int
-    inside: End
-    outside: End
-
-
 Forwards = dict[tuple[int, End], End]  # protocol and inside end → what is on the wire
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a packet belongs: its conversation, and whether it leaves or arrives there.  `quoted`: it is an error about it."""
-
-    talk: Talk
-    leaves: bool
-    quoted: bool = False
 
 
 def nat_section(rng: Random) -> str:
@@ -114,74 +77,6 @@ def nat_section(rng: Random) -> str:
     forwards = [each for each in FORWARDS if rng.random() < 0.6]
     sources = rng.choice(SOURCES if forwards else SOURCES[:-1])
     return "nat:\n" + sources + ("  forward:\n" + "".join(forwards) if forwards else "")
-
-
-def place_of(packet: bytes) -> Place | None:
-    """The place of a packet; None for one that is not sent here."""
-    if piece_of(packet) or is_damaged(packet):
-        return None
-    protocol, start = protocol_of(packet), header_length(packet)
-    if protocol in ERRORS and packet[start] in ERRORS[protocol]:
-        return _place_of_error(packet, packet[start + 8 :])
-    ports = _ports(packet)
-    if ports is None:
-        return None
-    source, destination = _ends(packet, ports)
-    if _is_inside(source) == _is_inside(destination):
-        return None
-    leaves = _is_inside(source)
-    if protocol in ECHOES and leaves != (packet[start] == ECHOES[protocol][0]):
-        return None  # pings from the inside only: replies are known by the request's identifier
-    return Place(Talk(protocol, *((source, destination) if leaves else (destination, source))), leaves)
-
-
-def _place_of_error(packet: bytes, quoted: bytes) -> Place | None:
-    """An error that goes to the sender of a packet of which the ports are quoted."""
-    if len(quoted) < 1 or version_of(quoted) != version_of(packet) or len(quoted) < header_length(quoted) + 8:
-        return None
-    if protocol_of(quoted) not in (TCP, UDP):
-        return None
-    source, destination = _ends(quoted, _ports(quoted) or (0, 0))
-    sender, receiver = _ends(packet, (0, 0))
-    if receiver.address != source.address or _is_inside(source) == _is_inside(destination):
-        return None
-    if _is_inside(sender) == _is_inside(receiver):
-        return None
-    leaves = not _is_inside(source)
-    return Place(Talk(protocol_of(quoted), *((destination, source) if leaves else (source, destination))), leaves, quoted=True)
-
-
-def _ports(packet: bytes) -> tuple[int, int] | None:
-    start, protocol = header_length(packet), protocol_of(packet)
-    if protocol in (TCP, UDP):
-        return int.from_bytes(packet[start : start + 2]), int.from_bytes(packet[start + 2 : start + 4])
-    if protocol in ECHOES and packet[start] in ECHOES[protocol]:
-        return (int.from_bytes(packet[start + 4 : start + 6]),) * 2
-    return None
-
-
-def _ends(packet: bytes, ports: tuple[int, int]) -> tuple[End, End]:
-    first, half = (12, 4) if version_of(packet) == 4 else (8, 16)
-    return End(packet[first : first + half], ports[0]), End(packet[first + half : first + 2 * half], ports[1])
-
-
-def _is_inside(end: End) -> bool:
-    address = ip_address(end.address)
-    return any(address.version == network.version and address in network for network in INSIDE)
-
-
-def with_end(packet: bytes, end: End, *, source: bool) -> bytes:
-    """The packet from, or to, another end, with right checksums."""
-    return fix_checksums(_with_end(packet, end, source=source))
-
-
-def _with_end(packet: bytes, end: End, *, source: bool) -> bytes:
-    start, protocol = header_length(packet), protocol_of(packet)
-    first, half = (12, 4) if version_of(packet) == 4 else (8, 16)
-    at = first if source else first + half
-    packet = packet[:at] + end.address + packet[at + half :]
-    place = start + (4 if protocol in ECHOES else 0 if source else 2)
-    return packet[:place] + end.port.to_bytes(2) + packet[place + 2 :]
 
 
 class FarEnd:
@@ -209,7 +104,7 @@ class FarEnd:
             return with_end(packet, target, source=False)
         start = header_length(packet) + 8
         quoted = rewritten(packet[start:], target)
-        return fix_checksums(_to(packet[:start], target.address) + fix_ipv4(quoted))
+        return fix_checksums(with_destination(packet[:start], target.address) + fix_ipv4(quoted))
 
     def began(self, place: Place) -> None:
         """A conversation began from the outside, and the policy lets it."""
@@ -217,9 +112,9 @@ class FarEnd:
 
     def came(self, packet: bytes, place: Place) -> None:
         """A packet of the conversation came out outside."""
-        ports = _ports(packet)
+        ports = ports_of(packet)
         if ports is not None and not place.quoted:
-            self._seen[place.talk] = _ends(packet, ports)[0]
+            self._seen[place.talk] = ends_of(packet, ports)[0]
 
     def opened_anew(self, place: Place, answer: Answer, flow: int) -> bool:
         """Whether the conversation was opened anew from the outside, now or before, where Linux translates what is there."""
@@ -231,24 +126,6 @@ class FarEnd:
             if answer.verdict == "pass":
                 self._flows[talk] = flow
         return talk in self._lost
-
-
-def rewritten(quoted: bytes, source: End) -> bytes:
-    """What is quoted of a packet, from another end; as it may be cut short, its checksum is reckoned forward (RFC 1624)."""
-    changed = _with_end(quoted, source, source=True)
-    place = header_length(quoted) + CHECKSUMS[protocol_of(quoted)]
-    if len(quoted) < place + 2:
-        return changed
-    old, new = (
-        folded(b"".join(end.address + end.port.to_bytes(2) for end in _ends(each, _ports(each)))) for each in (quoted, changed)
-    )
-    total = (int.from_bytes(quoted[place : place + 2]) ^ 0xFFFF) + (old ^ 0xFFFF) + new
-    return with_word(changed, place, folded(total.to_bytes(4)) ^ 0xFFFF)
-
-
-def _to(packet: bytes, address: bytes) -> bytes:
-    at = 16 if version_of(packet) == 4 else 24
-    return packet[:at] + address + packet[at + len(address) :]
 
 
 def forwards_of(policy: Policy) -> Forwards:
@@ -387,9 +264,9 @@ def as_inside(packet: bytes, sent: bytes, place: Place) -> bytes:
     """What came out outside, from the end that it had inside; of an error only the addresses."""
     if place.quoted:
         return packet[: header_length(packet)] + sent[header_length(sent) :]
-    ports = _ports(sent)
+    ports = ports_of(sent)
     assert ports is not None
-    return with_end(packet, _ends(sent, ports)[0], source=True)
+    return with_end(packet, ends_of(sent, ports)[0], source=True)
 
 
 def told(replayed: Replayed, unseen: set[int]) -> Replayed:
@@ -406,5 +283,5 @@ def moved(sent: Sequence[Sent], out: dict) -> Iterator[Difference]:
     for index, each in enumerate(sent):
         for packet in out.get(name_of(each.packet), ()):
             place = place_of(each.packet)
-            if place is not None and not place.quoted and _ends(packet, (0, 0)) != _ends(each.packet, (0, 0)):
+            if place is not None and not place.quoted and ends_of(packet, (0, 0)) != ends_of(each.packet, (0, 0)):
                 yield Difference(index, "comes out with its own addresses", packet.hex())
