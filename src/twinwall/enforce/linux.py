@@ -139,8 +139,8 @@ class LinuxKernel:
     def fingerprint(self) -> str:
         """A digest of the listings of all our tables without counters; interfaces come and go, and are not part of it."""
         there = [table for table in (*RULESETS, *NETDEV) if table_comment(table) is not None]
-        text = "".join(NUMBERED.sub("", DEVICES.sub("", nft.still(table))) for table in there) + queue_rule.still()
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        parts = [part for table in there for part in _parts(NUMBERED.sub("", DEVICES.sub("", nft.still(table))))]
+        return hashlib.sha256("".join([*parts, queue_rule.still()]).encode()).hexdigest()[:32]
 
     def _load(self, script: str) -> None:
         if script:
@@ -209,6 +209,12 @@ class LinuxKernel:
             self._state.set_originals({})
             if failures:
                 raise failures[0]
+
+
+def _parts(listing: str) -> list[str]:
+    """A table's objects: they are listed in the order in which they were made, which tells nothing."""
+    head, _, body = listing.partition("\n")
+    return [head, *sorted(each.strip("\n") for each in body.split("\n\t}\n"))]
 
 
 def _unused(target: Blueprint | None) -> Iterator[Table]:
