@@ -26,10 +26,8 @@ from dataclasses import dataclass, field
 IN_FORCE = "in_force"  # a chain without a hook, whose one rule says in its comment which policy the base chains lead to
 BASE = re.compile(r"^\tchain (\w+) \{\n\t\t(type [^\n]*)\n", re.MULTILINE)
 NAMES = re.compile(
-    r'"[^"\n]*"'  # what is quoted names nothing
-    r"|(?:goto |jump |counter name |@(?!(?:ll|nh|th|ih),)|^\t(?:chain|set|map|counter) "
-    r"|^(?:add element|add chain|flush chain|add rule) \w+ \w+ )(\w+)",
-    re.MULTILINE,
+    r"(?:goto |jump |counter name |@(?!(?:ll|nh|th|ih),)|\n\t(?:chain|set|map|counter) "
+    r"|\n(?:add element|add chain|flush chain|add rule) \w+ \w+ )\w+"
 )
 
 
@@ -123,7 +121,10 @@ def only_rules(hook: Hook, *rules: str) -> str:
 
 def under_generation(text: str, generation: int) -> str:
     """A script with everything in it named after a generation."""
-    return NAMES.sub(lambda found: f"{found[0]}.{generation}" if found[1] else found[0], text)
+    parts = f"\n{text}".split('"')
+    named = parts[::2]  # the others are quoted, and name nothing
+    parts[::2] = NAMES.sub(rf"\g<0>.{generation}", "\0".join(named)).split("\0")
+    return '"'.join(parts)[1:]
 
 
 def generation_of(name: str) -> int | None:
