@@ -10,8 +10,11 @@ from tests.live.namespace import why_unavailable
 from twinwall.enforce.desk import make_desk
 from twinwall.enforce.guard import Guard, Kind
 from twinwall.enforce.journal import Author
+from twinwall.enforce.linux import LinuxKernel
 from twinwall.enforce.notices import Notices
+from twinwall.enforce.recovery import blueprint
 from twinwall.enforce.state import State
+from twinwall.enforce.unrecorded import load_unrecorded
 from twinwall.live.links import link
 from twinwall.live.sysctl import read
 from twinwall.live.xdp_stamp import detach_stamp
@@ -139,6 +142,21 @@ def test_the_inspector_s_table_that_somebody_removed_is_put_back(world):
 
 def listed(world):
     return world.router.run("nft", "list", "tables")
+
+
+@pytest.mark.parametrize("way", ["xdp", "nft"])
+def test_the_order_in_which_objects_were_made_is_no_damage(world, way):
+    """Over another policy base chains stay, and stand in front; into an empty kernel they come last."""
+    world.apply("b", "--stateless", way)
+    world.apply("a", "--stateless", way)
+    with world.router.entered():
+        kernel = LinuxKernel(State(world.state))
+        made = blueprint(State(world.state), State(world.state).current())
+        before = kernel.fingerprint()
+        world.router.run("nft", "flush", "ruleset")
+        load_unrecorded(kernel, made)
+        assert kernel.fingerprint() == before
+    assert world.enforced() == "a"
 
 
 def test_damage_before_the_guard_began_is_found(world):

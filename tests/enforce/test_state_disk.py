@@ -130,17 +130,32 @@ def through(world, fault):
 
 
 @pytest.mark.parametrize("fault", CAUSES)
-def test_a_start_that_cannot_be_recorded_closes_the_machine_until_it_can(fault):
+def test_a_start_that_cannot_be_recorded_loads_what_is_on_record_or_closes_the_machine(fault):
     if why_unavailable():
         pytest.skip(why_unavailable())
     with World() as world:
         apart(lambda: start(world, fault))
 
 
+BARE = "nft delete table inet twinwall; ip link set in0 xdp off; ip link set out0 xdp off"
+
+
 def start(world, fault):
     disk = Disk(world.state)
     world.apply("a")
-    world.router.run("sh", "-c", "nft delete table inet twinwall; ip link set in0 xdp off; ip link set out0 xdp off")
+    world.apply("b")
+    world.router.run("sh", "-c", BARE)
+    disk.spoil(fault)
+    said = world.twinwall("boot")
+    assert CAUSES[fault] in said
+    assert "warning: loaded as it was before the start" in said
+    assert world.enforced() == "b"
+    assert world.twinwall("status").startswith("policy ")
+    disk.repair(fault)
+    world.apply("a")
+
+    State(world.state).set_current(None)  # nobody knows what was in force
+    world.router.run("sh", "-c", BARE)
     disk.spoil(fault)
     said = world.twinwall("boot", expect=KERNEL)
     assert CAUSES[fault] in said
@@ -149,3 +164,35 @@ def start(world, fault):
     disk.repair(fault)
     world.twinwall("boot")
     assert world.enforced() == "a"
+
+
+@pytest.mark.parametrize(("fault", "way"), [("full", "xdp"), ("read-only", "nft")])
+def test_the_guard_puts_right_what_it_cannot_write_down(fault, way):
+    if why_unavailable():
+        pytest.skip(why_unavailable())
+    with World() as world:
+        apart(lambda: guarded(world, fault, way))
+
+
+DAMAGES = {
+    "xdp": ("nft flush ruleset", "nft insert rule inet twinwall forward accept", "ip link set in0 xdp off"),
+    "nft": ("nft flush ruleset", "nft insert rule inet twinwall forward accept", "nft delete table netdev twinwall_0"),
+}
+
+
+def guarded(world, fault, way):
+    disk = Disk(world.state)
+    world.apply("b")
+    world.apply("a", "--stateless", way)
+    disk.spoil(fault)
+    for damage in DAMAGES[way]:
+        world.router.run("sh", "-ec", damage)
+        said = world.twinwall("guard", "--once", expect=7)
+        assert CAUSES[fault] in said
+        assert "put right: " in said
+        assert world.enforced() == "a"
+        assert "PROBLEM" not in world.twinwall("status")
+    disk.repair(fault)
+    world.twinwall("guard", "--once")
+    world.twinwall("rollback", "--yes")
+    assert world.enforced() == "b"

@@ -1,7 +1,8 @@
 """At the start of the machine: the last confirmed policy, before the network is up.
 
 The ruleset is loaded whether its interfaces exist yet or not; until a program is attached to one, what comes in through it is
-dropped.  `guard` attaches programs as interfaces appear.  If the policy cannot be loaded, the machine is closed (`closed`).
+dropped.  `guard` attaches programs as interfaces appear.  If the policy cannot be loaded, the machine is closed (`closed`).  A
+disk that is full or read-only is no reason: the policy is then loaded as the last start left it on record.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from contextlib import suppress
 from twinwall.enforce.change import Change
 from twinwall.enforce.closed import closed_ruleset
 from twinwall.enforce.desk import Desk
+from twinwall.enforce.disk import DiskError
 from twinwall.enforce.journal import Entry, Outcome, now
 from twinwall.enforce.recovery import describe
-from twinwall.enforce.state import Chosen
+from twinwall.enforce.state import Chosen, InForce
+from twinwall.enforce.unrecorded import load_unrecorded
 from twinwall.live import nft
 from twinwall.live.error import EnforcementError
 from twinwall.policy.diagnostic import PolicyError
@@ -35,12 +38,25 @@ def boot(desk: Desk) -> str:
             chosen = confirmed.policy if confirmed is not None else None
             if chosen is None:
                 return "no policy is confirmed: nothing is filtered"
-            pending = desk.carry_out(Change("boot", None, desk.stored(chosen, None), desk.author))
-            return f"in force: {describe(pending.new)}"
+            return f"in force: {describe(_load(desk, chosen))}"
     except (EnforcementError, PolicyError) as error:
         if desk.kernel.marker() is not None:
             raise
         raise _closed(desk, chosen, error) from error
+
+
+def _load(desk: Desk, chosen: Chosen) -> InForce | None:
+    """Load the confirmed policy; what is in force then."""
+    try:
+        return desk.carry_out(Change("boot", None, desk.stored(chosen, None), desk.author)).new
+    except DiskError as error:
+        last = desk.state.current()
+        made = desk.blueprint(last)
+        if last is None or made is None or last.chosen != chosen or desk.state.pending() is not None:
+            raise
+        load_unrecorded(desk.kernel, made)
+        desk.said(f"warning: loaded as it was before the start, because nothing can be written down: {error}")
+        return last
 
 
 def _closed(desk: Desk, chosen: Chosen | None, error: EnforcementError | PolicyError) -> EnforcementError:

@@ -5,13 +5,19 @@ What this module refuses is always the state folder's own trouble, so every erro
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 
 from twinwall.live.error import EnforcementError
 
+FULL, READ_ONLY = (errno.ENOSPC, errno.EDQUOT), errno.EROFS
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700  # rules and journals tell an attacker what is not watched
+
+
+class DiskError(EnforcementError):
+    """The state folder's disk refused; the kernel was not asked."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -93,13 +99,13 @@ def _write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def refusal(action: str, error: OSError) -> EnforcementError:
+def refusal(action: str, error: OSError) -> DiskError:
     """What the system's refusal means for whoever changes a policy."""
     cause = error.strerror or str(error)
     if isinstance(error, PermissionError):
-        return EnforcementError(action, cause, "run it as root, or name a state folder of your own with --state")
-    if error.errno in (28, 122):  # ENOSPC, EDQUOT
-        return EnforcementError(action, cause, "free some space: a change that cannot be recorded could not be taken back")
-    if error.errno == 30:  # EROFS
-        return EnforcementError(action, cause, "make the file system writable, or name another folder with --state")
-    return EnforcementError(action, cause, "check the state folder (--state) and its disk")
+        return DiskError(action, cause, "run it as root, or name a state folder of your own with --state")
+    if error.errno in FULL:
+        return DiskError(action, cause, "free some space: a change that cannot be recorded could not be taken back")
+    if error.errno == READ_ONLY:
+        return DiskError(action, cause, "make the file system writable, or name another folder with --state")
+    return DiskError(action, cause, "check the state folder (--state) and its disk")

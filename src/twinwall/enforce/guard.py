@@ -17,7 +17,7 @@ While an interface lacks its program, nothing passes it: the ruleset drops what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -26,10 +26,12 @@ from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.change import Change
 from twinwall.enforce.design import design
 from twinwall.enforce.desk import Desk
+from twinwall.enforce.disk import DiskError
 from twinwall.enforce.journal import Entry, Outcome, now
 from twinwall.enforce.masters import Moved
 from twinwall.enforce.recovery import describe
 from twinwall.enforce.state import InForce
+from twinwall.enforce.unrecorded import load_unrecorded
 from twinwall.live.error import EnforcementError
 from twinwall.policy.diagnostic import PolicyError
 
@@ -94,7 +96,8 @@ class Guard:
         if homes == force.homes:
             return force
         learned = replace(force, homes=homes)
-        self.desk.state.set_current(learned)
+        with suppress(DiskError):  # it is learned again with the next look
+            self.desk.state.set_current(learned)
         return learned
 
     def _findings(self, force: InForce) -> Iterator[Finding]:
@@ -161,14 +164,30 @@ class Guard:
             if Kind.RULESET in kinds or (Kind.PROGRAM in kinds and force.way == "nft"):
                 self._load_again(force)
             elif kinds != {Kind.MASTER}:
-                self.desk.kernel.settle(self._made(force))
-                seen = change.observed(self.desk.kernel, self._made(force))
-                self.desk.state.set_current(replace(seen, since=force.since) if seen is not None else None)
+                self._settle(force)
         if refused:
             raise refused[0]
 
+    def _settle(self, force: InForce) -> None:
+        self.desk.kernel.settle(self._made(force))
+        seen = change.observed(self.desk.kernel, self._made(force))
+        try:
+            self.desk.state.set_current(replace(seen, since=force.since) if seen is not None else None)
+        except DiskError as error:
+            self._say(f"warning: it is put right, and this could not be written: {error}")
+
     def _load_again(self, force: InForce) -> None:
-        """The same policy in the next generation: what it was before cannot be trusted, connections are judged anew."""
+        """The same policy in the next generation: what it was before cannot be trusted, connections are judged anew.
+
+        Where that cannot be recorded, in its own.
+        """
+        try:
+            self._load_next(force)
+        except DiskError as error:
+            self._say(f"warning: loading it as it was, because nothing can be written down: {error}")
+            load_unrecorded(self.desk.kernel, self._made(force))
+
+    def _load_next(self, force: InForce) -> None:
         old = self._made(force) if self.desk.kernel.marker() == self._made(force).marker else None
         source = self.desk.state.source(force.chosen.digest)
         new = design(source, source.policy(), force, self.desk.ways, preference=force.chosen.stateless)

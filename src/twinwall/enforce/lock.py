@@ -17,7 +17,7 @@ from typing import Self
 
 import orjson
 
-from twinwall.enforce.disk import PRIVATE_FILE, make_folder, refusal
+from twinwall.enforce.disk import PRIVATE_FILE, READ_ONLY, make_folder, refusal
 from twinwall.live.error import EnforcementError
 
 PERIOD = 0.02  # seconds between two tries: flock has no waiting with an end
@@ -69,7 +69,7 @@ class Lock:
             make_folder(self.path.parent)
             return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         except OSError as error:
-            if error.errno == 30 and self.path.exists():  # a read-only disk must not keep the watchdog from its work
+            if error.errno == READ_ONLY and self.path.exists():  # a read-only disk must not keep the watchdog from its work
                 return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             raise refusal(f"open {self.path}", error) from error
 

@@ -73,7 +73,7 @@ def bring_back(moved: Moved, links: Iterable[Link]) -> None:
         cause = f"there is no {moved.home} any more"
         remedy = f"make the bridge {moved.home} again, or apply a policy that does not need it"
         raise EnforcementError(f"put {moved.link.name} back into {moved.home}", cause, remedy)
-    set_master(moved.link.index, bridge.index if bridge is not None else 0)
+    set_master(moved.link, bridge)
 
 
 def _masters(attach: Attach, links: Iterable[Link]) -> dict[str, Link]:

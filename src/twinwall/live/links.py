@@ -138,11 +138,12 @@ def set_xdp(index: int, mode: XdpMode, program: int, expected: int | None) -> No
         netlink.request(f"attach an XDP program ({mode}) to interface {index}", SET_LINK, payload)
 
 
-def set_master(index: int, master: int) -> None:
-    """Let the interface be a port of `master`, a bridge's index for example; 0: of nothing.  Raises `NetlinkError`."""
+def set_master(port: Link, master: Link | None) -> None:
+    """Let an interface be a port of `master`, a bridge for example; None: of nothing.  Raises `NetlinkError`."""
+    action = f"put {port.name} into {master.name}" if master is not None else f"take {port.name} out of what it is a port of"
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
-        payload = INTERFACE.pack(0, 0, index, 0, 0) + attribute(IFLA_MASTER, struct.pack("=I", master))
-        netlink.request(f"make interface {index} a port of {master or 'nothing'}", SET_LINK, payload)
+        index = struct.pack("=I", master.index if master is not None else 0)
+        netlink.request(action, SET_LINK, INTERFACE.pack(0, 0, port.index, 0, 0) + attribute(IFLA_MASTER, index))
 
 
 class LinkEvents:
