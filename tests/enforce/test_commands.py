@@ -175,7 +175,7 @@ def test_a_trial_whose_command_was_killed_ends_with_the_old_policy(world, part):
         transaction.replace = marked
         return command()
 
-    stops = tracer.run(run).stops
+    stops = len(tracer.run(run).boundaries)
     world.twinwall("rollback")
     until(lambda: unwatched(world))
     assert tracer.run(run, int(stops * part)).killed

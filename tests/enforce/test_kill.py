@@ -1,10 +1,17 @@
 """SIGKILL at system call boundaries of a change: the kernel enforces the old policy or the new one, never a mixture.
 
-Every `STEP`-th boundary from the command's start to its end, of the command and of the `nft` it starts, is tried; all of them
-with TWINWALL_KILL_EVERY=1 in the environment.
+The command and every `nft` that it starts are killed before and after each system call from where the command begins to act to
+its end; traffic crosses the gateway meanwhile, and while the next command puts right what was left.  Of each case a sample is
+tried; `TWINWALL_KILL_EVERY=1` in the environment tries every boundary of a call that may change something outside its process
+(`calls` says which may not, and why the others stand for them), `2` every second one.  `TWINWALL_KILL_HARMLESS=1` counts
+the harmless ones too: that is how it is checked that they are.
 """
 
+from __future__ import annotations
+
+import logging
 import os
+from typing import NamedTuple
 
 import pytest
 
@@ -14,8 +21,38 @@ from tests.live.namespace import why_unavailable
 from twinwall.enforce.desk import Desk
 
 pytestmark = pytest.mark.kernel
+LOG = logging.getLogger(__name__)
 EVERY = int(os.environ.get("TWINWALL_KILL_EVERY", "0"))
-SAMPLES = 6
+HARMLESS = os.environ.get("TWINWALL_KILL_HARMLESS") == "1"
+SAMPLES = 3
+XDP, NFT, TRIAL = (("--stateless", "xdp"), ("--stateless", "nft"), ("--confirm-within", "1h"))
+
+
+class Case(NamedTuple):
+    """A command that is killed, from where it calls a method of the desk; what leads up to it, what may be in force then."""
+
+    before: tuple[tuple[str, ...], ...]
+    command: tuple[str, ...]
+    outcomes: tuple[str, ...]  # the first is what `before` brings about
+    acts: str = "carry_out"
+
+
+CASES = {
+    "xdp": Case((("apply", "a", *XDP),), ("apply", "b", *XDP), ("a", "b")),
+    "nft": Case((("apply", "a", *NFT),), ("apply", "b", *NFT), ("a", "b")),
+    "xdp to nft": Case((("apply", "a", *XDP),), ("apply", "b", *NFT), ("a", "b")),
+    "nft to xdp": Case((("apply", "a", *NFT),), ("apply", "b", *XDP), ("a", "b")),
+    "the first": Case((("stop",),), ("apply", "a", *XDP), ("nothing", "a")),
+    "the first, nft": Case((("stop",),), ("apply", "a", *NFT), ("nothing", "a")),
+    "stop": Case((("apply", "a", *XDP),), ("stop",), ("a", "nothing"), "stop"),
+    "stop, nft": Case((("apply", "a", *NFT),), ("stop",), ("a", "nothing"), "stop"),
+    "rollback": Case((("apply", "a", *XDP), ("apply", "b", *XDP)), ("rollback",), ("b", "a")),
+    "rollback, nft": Case((("apply", "a", *NFT), ("apply", "b", *NFT)), ("rollback",), ("b", "a")),
+    "confirm": Case((("apply", "a", *XDP), ("apply", "b", *XDP, *TRIAL)), ("confirm",), ("b",), "confirm"),
+    "taken back": Case((("apply", "a", *XDP), ("apply", "b", *XDP, *TRIAL)), ("rollback",), ("b", "a"), "take_back"),
+    "taken back, nft": Case((("apply", "a", *NFT), ("apply", "b", *NFT, *TRIAL)), ("rollback",), ("b", "a"), "take_back"),
+    "trial": Case((("rollback",), ("apply", "a", *XDP)), ("apply", "b", *XDP, *TRIAL), ("a", "b")),
+}
 
 
 @pytest.fixture
@@ -26,39 +63,72 @@ def world():
         yield made
 
 
-def traced(world, *arguments):
-    """The command, traced from where it takes the lock to act."""
-    command = world.command(*arguments)
+class Killing:
+    """A case in a world."""
 
-    def run():
-        act = Desk.carry_out
+    def __init__(self, world: World, case: Case) -> None:
+        self.world, self.case = world, case
+        self.stood = None
 
-        def marked(desk, wanted):
-            tracer.mark()
-            return act(desk, wanted)
+    def arguments(self, command: tuple[str, ...]) -> list[str]:
+        words = [self.world.policies.get(each, each) for each in command]
+        return words if command[0] == "confirm" else [*words, "--yes"]
 
-        Desk.carry_out = marked
-        return command()
+    def set_up(self) -> None:
+        """What is to be in force before the command, unless it still is."""
+        if self.stood is None or self.world.standing() != self.stood:
+            for each in self.case.before:
+                self.world.twinwall(*self.arguments(each), expect=None)
+            self.stood = self.world.standing()
+        assert self.world.enforced() == self.case.outcomes[0], self.world.said
 
-    return run
+    def run(self, kill_at: tracer.Boundary | int = 0, *, harmless: bool = False) -> tracer.Run:
+        """The command, traced from where it acts."""
+        command = self.world.command(*self.arguments(self.case.command))
+
+        def traced() -> int:
+            act = getattr(Desk, self.case.acts)
+
+            def marked(*arguments: object) -> object:
+                tracer.mark()
+                return act(*arguments)
+
+            setattr(Desk, self.case.acts, marked)
+            return command()
+
+        return tracer.run(traced, kill_at, harmless=harmless)
+
+    def check(self, at: tracer.Boundary | int, *, harmless: bool = False) -> tracer.Run:
+        """Kill at a boundary and look at everything."""
+        self.set_up()
+        with self.world.stream() as stream:
+            ended = self.run(at, harmless=harmless)
+            enforced = self.world.enforced()
+            assert enforced in self.case.outcomes, f"{enforced} pass"
+            said = self.world.twinwall("plan", self.world.policies["a"], expect=None)
+            finished = self.case.outcomes[-1] if self.case.acts == "take_back" else enforced
+            assert self.world.enforced() in (enforced, finished), said
+        assert self.world.left_over() == [], said
+        assert stream.lost == 0, f"of {stream.sent}"
+        assert stream.wrong == 0 or "nothing" in self.case.outcomes, f"of {stream.sent}"
+        return ended
 
 
-def boundaries(world, *arguments):
-    """The stops to kill at, and the number of all, found by one run to the end."""
-    whole = tracer.run(traced(world, *arguments))
+@pytest.mark.parametrize("name", CASES)
+def test_killed_anywhere_the_gateway_enforces_the_old_policy_or_the_new_one(world: World, name: str):
+    killing = Killing(world, CASES[name])
+    killing.set_up()
+    whole = killing.run(harmless=HARMLESS)
     assert whole.status == 0, world.said
-    step = EVERY or max(1, whole.stops // SAMPLES)
-    return range(step // 2 + 1, whole.stops + 1, step)
-
-
-def test_killed_anywhere_the_gateway_enforces_the_old_policy_or_the_new_one(world):
-    world.apply("a")
-    for at in boundaries(world, "apply", world.policies["b"], "--yes"):
-        world.apply("a")
-        assert world.enforced() == "a"
-        ended = tracer.run(traced(world, "apply", world.policies["b"], "--yes"), at)
-        enforced = world.enforced()
-        assert enforced in ("a", "b"), f"killed {ended.killed} at {at} of {ended.stops}: {enforced} pass"
-        said = world.twinwall("plan", world.policies[enforced])
-        assert "nothing would change" in said
-        assert world.enforced() == enforced
+    step = EVERY or max(1, len(whole.boundaries) // SAMPLES)
+    chosen = whole.boundaries[step // 2 :: step]
+    failed = []
+    for at in chosen:
+        try:
+            killing.check(at, harmless=HARMLESS)
+        except AssertionError as error:
+            failed.append(f"killed {at}: {error}")
+            LOG.info("%s", failed[-1])
+            killing.stood = None
+    LOG.info("%s: %d of %d boundaries, %d failed", name, len(chosen), len(whole.boundaries), len(failed))
+    assert not failed, "\n".join(failed)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
+import importlib
 import os
+import pkgutil
 import select
 import shutil
 import sys
@@ -25,8 +28,16 @@ from tests.oracle.kernel import (
     marker,
     packet_socket,
 )
+from twinwall.enforce.marker import Marker
+from twinwall.enforce.state import State
 from twinwall.engine.conversation import Conversation
 from twinwall.engine.spoken_frame import encode_ip
+from twinwall.live.links import links
+from twinwall.live.nft import Table, present
+from twinwall.live.nft_objects import RULESETS, marker_text, objects
+from twinwall.live.xdp import XdpStage
+from twinwall.render.marks import slot
+from twinwall.render.switch import generation_of
 
 POLICY = """twinwall: 1
 stateless:
@@ -44,7 +55,17 @@ attach: {{mode: gateway, inside: [in0], outside: [out0]}}
 """
 UDP, TCP = (1001, 1002), (80, 443)
 EVERYTHING = {f"udp {port}" for port in UDP} | {f"tcp {port}" for port in TCP}
+RULESET = Table("inet", "twinwall")
 CLONE_NEWNET = 0x40000000
+PACKAGES = ("twinwall.cli", "twinwall.enforce", "twinwall.live", "twinwall.render", "twinwall.compile")
+
+
+@functools.cache
+def import_everything():
+    """What commands import when they need it, imported once: each of them is a fork of this process."""
+    for package in PACKAGES:
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
+            importlib.import_module(module.name)
 
 
 class World:
@@ -55,6 +76,7 @@ class World:
         self._count = 0
 
     def __enter__(self):
+        import_everything()
         with contextlib.ExitStack() as stack:
             self.router = Namespace()
             stack.callback(self.router.close)
@@ -151,6 +173,8 @@ class World:
     # What the kernel does.
     def passes(self, patience=PATIENCE):
         """Which of the probes come out at the far side; None if not even the marker does."""
+        while select.select([self._far], [], [], 0)[0]:
+            self._far.recv(2048)  # of a stream: the buffer may be full of it
         self._count += 1
         port = 20_000 + self._count  # a connection of its own each time
         for name in sorted(EVERYTHING):
@@ -189,47 +213,95 @@ class World:
 
     @contextlib.contextmanager
     def stream(self):
-        """Packets that every policy passes, one after the other while the context lasts; then says how many were lost."""
-        running = Stream(self._near, self._far)
-        try:
-            yield running
-        finally:
-            running.end()
+        """Packets while the context lasts: those that every policy passes, and one that none does; then says what came out."""
+        with self.outside.entered():
+            far = packet_socket("far")  # of its own: who reads from it takes what the other waits for
+        with far:
+            running = Stream(self._near, far)
+            try:
+                yield running
+            finally:
+                running.end()
+
+    def standing(self):
+        """What tells whether anything has changed: the policy in force, and the trial."""
+        with self.router.entered():
+            pending = State(self.state).pending()
+            return marker_text(RULESET), pending.id if pending else ""
+
+    def left_over(self):
+        """What the kernel holds of us that belongs to no policy in force."""
+        with self.router.entered():
+            force = State(self.state).current()
+            marker = Marker.parse(marker_text(RULESET))
+            own = marker.generation if marker else None
+            way = force.way if force and marker else ""
+            netdev = {f"twinwall_{slot(own)}"} if way == "nft" else set()
+            tables = [each for each in present() if each.name != "twinwall" if each.name not in netdev]
+            stale = [each.path for table in RULESETS for each in objects(table) if generation_of(each.name) not in (None, own)]
+            if own is None:
+                stale += [f"{table.family} {table.name}" for table in present()]
+            return [*map(str, tables), *stale, *self._programs_left(own if way == "xdp" else None)]
+
+    def _programs_left(self, own):
+        wanted = {"in0", "out0"} if own is not None else set()
+        found = {each.name for each in links() if each.xdp}
+        for name in sorted(found ^ wanted):
+            yield f"{name}: {'a' if name in found else 'no'} program"
+        for name in sorted(found & wanted):
+            with XdpStage.of(name) as stage:
+                if stage.generation != own or stage.control.successor:
+                    yield f"{name}: generation {stage.generation}, successor: {stage.control.successor}"
 
     def programs(self):
         """Our XDP programs: interface → number of the program."""
-        from twinwall.live.links import links
-
         with self.router.entered():
             return {each.name: each.xdp[0].program for each in links() if each.xdp}
 
 
 class Stream:
-    """Marker packets from one side to the other, each sent when the one before has come out or is given up."""
+    """Rounds of packets from one side to the other, each when the one before has come out or is given up.
+
+    A round is a packet that no policy passes, one that the stateful stage passes, and a marker, which the stateless stage does.
+    `lost` counts rounds of which something is missing, `wrong` those of which came out what should not have.
+    """
 
     FIRST = 1 << 40
+    PERIOD = 0.002  # seconds between two rounds: the processor is needed elsewhere
+    PASSED, FORBIDDEN = 1500, 22
 
     def __init__(self, near, far):
-        self.sent = self.lost = 0
+        self.sent = self.lost = self.wrong = 0
         self._near, self._far = near, far
+        self._said = [
+            frame(encode_ip(Conversation().say(f"udp 198.51.100.10:{self.PASSED} > 203.0.113.10:{port} len 8")))
+            for port in (self.FORBIDDEN, self.PASSED)
+        ]
         self._stop = threading.Event()
         self._more = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def _run(self):
-        while not self._stop.is_set():
+        while not self._stop.wait(self.PERIOD):
             number = self.FIRST + self.sent
-            self._near.send(marker(number))
+            for each in (*self._said, marker(number)):
+                self._near.send(each)
             self.sent += 1
             self.lost += not self._came(number)
             self._more.set()
 
     def _came(self, number):
-        while select.select([self._far], [], [], 1)[0]:
-            if self._far.recv(2048)[42:50] == number.to_bytes(8, "big"):
-                return True
-        return False
+        waited = {self.PASSED, number}
+        while waited and select.select([self._far], [], [], 1)[0]:
+            seen = self._far.recv(2048)
+            if seen[42:50] == number.to_bytes(8, "big"):
+                waited.discard(number)
+            elif seen[26:34] == bytes([198, 51, 100, 10, 203, 0, 113, 10]):
+                port = int.from_bytes(seen[36:38], "big")
+                waited.discard(port)
+                self.wrong += port == self.FORBIDDEN
+        return not waited
 
     def some(self):
         """Wait until another one has gone through."""

@@ -6,7 +6,7 @@ The commands of `cli` are thin over this; `boot`, `guard` and the watchdog use t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from twinwall.enforce import change, recovery, watchdog
@@ -108,11 +108,17 @@ class Desk:
         return pending
 
     def take_back(self) -> str:
-        """End a trial before its time; what was done, empty if nothing is on trial.  The lock is held."""
+        """End a trial before its time; what was done, empty if nothing is on trial.  The lock is held.
+
+        The record says so first: killed meanwhile, the next command does it.  A disk that refuses keeps nobody from it.
+        """
         pending = self.state.pending()
         if pending is None:
             return ""
-        return recovery.restore(self.state, self.kernel, pending, self.author, "it was taken back")
+        pending = pending.taken_back()
+        with suppress(EnforcementError):
+            self.state.set_pending(pending)
+        return recovery.restore(self.state, self.kernel, pending, self.author, recovery.why_over(pending))
 
     def previous(self) -> Chosen:
         """The policy that `rollback` goes to.  Raises `EnforcementError` if there is none."""

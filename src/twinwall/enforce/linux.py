@@ -32,7 +32,7 @@ from twinwall.live.nft_objects import RULESETS, marker_text, objects, staged_gen
 from twinwall.live.queue_rule import QueueRule
 from twinwall.live.table_comment import generation_number, table_comment
 from twinwall.render.marks import CT_GENERATION, CT_GENERATION_SHIFT
-from twinwall.render.stateless import drops_script, remove_table, stateless_table, table_name
+from twinwall.render.stateless import drops_script, stateless_table, table_name
 from twinwall.render.switch import hook_text
 from twinwall.render.sysctls import Setting
 
@@ -155,7 +155,8 @@ class LinuxKernel:
         self._load(new.ruleset.stage)
         if new.force.way == "nft":
             table = stateless_table(new.policy, new.attach, generation, direct=False)
-            self._load(remove_table(generation) + table.staged(generation))
+            self._remove([Table("netdev", table_name(generation))])
+            self._load(table.staged(generation))
             self._load(hook_text(table.hooks(), generation))
 
     def _stamp_only(self, new: Blueprint | None) -> None:
@@ -169,17 +170,23 @@ class LinuxKernel:
     def _settle_tables(self, target: Blueprint | None) -> None:
         """Remove what is there for a policy that is not in force."""
         kept = target.force.generation if target is not None else None
-        swept = sweep(lambda generation: generation != kept or kept is None)
-        stale = [table for table in _unused(target) if table_comment(table) is not None]
-        if swept or stale:
-            self._load(unhook(tables=[table for table in stale if table in NETDEV]))
-            wait_for_packets()  # that still walk it: a table that goes with its hook is empty to those
-            self._load(swept)
-        if stale:
-            nft.remove(stale, self._keep_open)
+        self._remove(_unused(target), sweep(lambda generation: generation != kept or kept is None))
         for table in NETDEV:
             if kept is not None and staged_generation(table) == kept:
                 self._load(drops_script(kept, direct=True))
+
+    def _remove(self, tables: Iterable[Table], swept: str = "") -> None:
+        """Remove those of `tables` that exist, and run the script `swept`, once no packet walks either any more.
+
+        A table that goes with its hook is empty to packets on their way through it, and those would be dropped.
+        """
+        there = [table for table in tables if table_comment(table) is not None]
+        if swept or there:
+            self._load(unhook(tables=[table for table in there if table in NETDEV]))
+            wait_for_packets()
+            self._load(swept)
+        if there:
+            nft.remove(there, self._keep_open)
 
     def _set(self, settings: Iterable[Setting]) -> None:
         """Set what differs, and remember what was there before twinwall first did, before it does."""

@@ -10,7 +10,7 @@ The kernel says which policy it holds; the record says what was meant:
 | confirmed already | the new policy | the record is removed |
 | confirmed with the change | the new policy | the change is finished |
 | on trial, time left | the new policy | it goes on, with a new watchdog if there is none |
-| on trial, its time over | the new policy | the old policy is restored |
+| on trial, its time over or being taken back | the new policy | the old policy is restored |
 | any | anything else | what the change left of itself is removed; the old policy stays, or is put back |
 """
 
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from twinwall.enforce import change, transaction
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.journal import Author, Outcome
-from twinwall.enforce.state import InForce, Pending, State, boot_id, namespace, uptime
+from twinwall.enforce.state import TAKEN_BACK, InForce, Pending, State, boot_id, namespace, uptime
 from twinwall.enforce.transaction import Kernel
 from twinwall.live.error import EnforcementError
 
@@ -57,7 +57,7 @@ def recover(state: State, kernel: Kernel, attendant: Attendant, author: Author) 
     if pending.deadline is None:
         return _finish(state, kernel, pending, new)
     if pending.expired(uptime()):
-        return restore(state, kernel, pending, author, "its time was over and nobody had confirmed it")
+        return restore(state, kernel, pending, author, why_over(pending))
     if attendant.alive():
         return ""
     return _resume(state, kernel, pending, attendant, new)
@@ -99,6 +99,11 @@ def restore_prepared(
     except EnforcementError as error:
         troubles.append(str(error))
     return "\n".join([done, *filter(None, troubles)])
+
+
+def why_over(pending: Pending) -> str:
+    """Why a trial has no time left, in words."""
+    return "it was taken back" if pending.deadline == TAKEN_BACK else "its time was over and nobody had confirmed it"
 
 
 def _void(state: State, pending: Pending, author: Author) -> str:

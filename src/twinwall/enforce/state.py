@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from twinwall.policy.model import Mode
 
 DEFAULT_FOLDER = "/var/lib/twinwall"
 FOLDER_VARIABLE = "TWINWALL_STATE"
+TAKEN_BACK = 0.0  # the deadline of a trial that somebody ends before its time: earlier than any
 KEPT_POLICIES = 16  # how many policies of the past stay on the disk
 
 Record = TypeVar("Record")
@@ -94,6 +95,10 @@ class Pending:
     def expired(self, now: float) -> bool:
         """Whether its time is over."""
         return self.deadline is not None and now >= self.deadline
+
+    def taken_back(self) -> Pending:
+        """The same, its time over because somebody says so."""
+        return replace(self, deadline=TAKEN_BACK)
 
 
 class State:
