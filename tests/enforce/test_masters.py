@@ -6,10 +6,10 @@ import pytest
 
 from tests.enforce.world import World
 from tests.live.namespace import why_unavailable
-from twinwall.enforce.masters import hidden, refuse_hidden
+from twinwall.enforce.masters import beside, hidden, refuse_hidden
 from twinwall.enforce.state import State
 from twinwall.enforce.status import Observer
-from twinwall.enforce.status_problems import problems
+from twinwall.enforce.status_problems import problems, remarks
 from twinwall.live.error import EnforcementError
 from twinwall.live.links import Link
 from twinwall.policy.model import Attach, Mode
@@ -54,3 +54,32 @@ def test_a_port_is_refused_by_apply_and_told_by_status():
         with world.router.entered():
             found = problems(Observer(State(world.state)).look())
         assert [(each.kind, "in0 belongs to br0" in each.text) for each in found] == [("hidden", True)]
+
+
+def test_a_vlan_on_an_attached_interface_stands_beside_it_and_a_veth_s_other_end_does_not():
+    below = Link(1, "eth0", ETHERNET, True, 1500, "", ())
+    vlan = Link(2, "eth0.5", ETHERNET, True, 1500, "vlan", (), lower=1)
+    others = [
+        Link(3, "veth0", ETHERNET, True, 1500, "veth", (), lower=1),
+        Link(4, "x.5", ETHERNET, True, 1500, "vlan", (), lower=9),
+    ]
+    attach = Attach(mode=Mode.HOST, inside=("eth0",))
+    assert list(beside(attach, [below, vlan, *others])) == [(vlan, below)]
+    assert not list(beside(Attach(mode=Mode.HOST, inside=("eth0", "eth0.5")), [below, vlan]))
+
+
+@pytest.mark.kernel
+def test_what_stands_on_an_attached_interface_and_is_not_attached_is_remarked():
+    if why_unavailable():
+        pytest.skip(why_unavailable())
+    with World() as world:
+        world.apply("a", "--stateless", "nft")
+        kind = "type macvlan mode bridge"
+        add = f"ip link add above0 link in0 {kind}; ip link add other0 type bridge; ip link add on0 link other0 {kind}"
+        world.router.run("sh", "-ec", add)
+        with world.router.entered():
+            status = Observer(State(world.state)).look()
+        assert problems(status) == ()
+        assert [text for text in remarks(status) if "stands on" in text] == [
+            "above0 stands on in0 and is not attached: the stateful stage does not see what comes in through it"
+        ]

@@ -18,6 +18,7 @@ from twinwall.live.links import Link, set_master
 from twinwall.policy.model import Attach, Mode
 
 WITHOUT_HOOKS = ("vrf",)  # nothing comes in through it that the stateless stage could see
+STANDING = ("vlan", "macvlan", "macvtap", "ipvlan", "ipvtap")  # on another interface, of which they get packets
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,18 @@ def moved(attach: Attach, links: Iterable[Link], before: Mapping[str, str]) -> I
         master, home = masters.get(link.name), before.get(link.name, "")
         if not _expected(attach, master) if master is not None else bool(home):
             yield Moved(link, master, home)
+
+
+def beside(attach: Attach, links: Iterable[Link]) -> Iterator[tuple[Link, Link]]:
+    """Interfaces that stand on an attached one and are not attached: a VLAN that somebody has added, with what it stands on.
+
+    What comes in through them came through the attached one, where the stateless stage saw it; the stateful stage does not.
+    """
+    there = tuple(links)
+    attached = {each.index: each for each in there if each.name in attach.interfaces}
+    for each in there:
+        if each.kind in STANDING and each.lower in attached and each.name not in attach.interfaces:
+            yield each, attached[each.lower]
 
 
 def bring_back(moved: Moved, links: Iterable[Link]) -> None:

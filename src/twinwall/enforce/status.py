@@ -16,7 +16,7 @@ from twinwall.enforce.duty import Duty, on_duty
 from twinwall.enforce.journal import Outcome
 from twinwall.enforce.linux import RULESET, LinuxKernel
 from twinwall.enforce.lock import Holder
-from twinwall.enforce.masters import Moved, moved
+from twinwall.enforce.masters import Moved, beside, moved
 from twinwall.enforce.programs import carries
 from twinwall.enforce.state import Confirmed, InForce, Pending, State, uptime
 from twinwall.enforce.status_counts import Counted, count
@@ -83,6 +83,7 @@ class Status:
     inspector: Holder | None = None  # who decides what `inspect` rules hand over
     damaged: bool = False  # somebody else has changed the ruleset
     interfaces: tuple[Interface, ...] = ()
+    beside: tuple[tuple[str, str], ...] = ()  # interfaces that are not attached, and the attached ones that they stand on
     counted: Counted = field(default_factory=Counted)
     table: TableFill | None = None
     handed: tuple[QueueRule, ...] = ()
@@ -129,6 +130,7 @@ class Observer:
             queues=waiting,
             receivers=read_receivers(waiting),
             settings=tuple(self._settings(force)),
+            beside=tuple((each.name, lower.name) for each, lower in beside(self._made(force).attach, links())),
             **self._seen(force),  # type: ignore[arg-type]
             **trial,  # type: ignore[arg-type]
         )

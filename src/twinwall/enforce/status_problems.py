@@ -117,6 +117,8 @@ def _remarks(status: Status) -> Iterator[str]:
     for each in status.interfaces:
         if not each.present:
             yield f"there is no interface {each.name}; the policy waits for it"
+    for name, lower in status.beside:
+        yield f"{name} stands on {lower} and is not attached: the stateful stage does not see what comes in through it"
     for setting in status.settings:
         if not setting.setting.required:
             yield f"{setting.setting.name} is {setting.value} and not {setting.setting.value}: {setting.setting.why}"

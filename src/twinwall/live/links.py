@@ -27,7 +27,7 @@ from twinwall.live.netlink import (
 NEW_LINK, DELETED_LINK, GET_LINK, SET_LINK = 16, 17, 18, 19
 LINK_GROUP = 1
 INTERFACE = struct.Struct("=BxHiII")  # family, hardware type, index, flags, change
-IFLA_NAME, IFLA_MTU, IFLA_MASTER, IFLA_INFO, IFLA_XDP = 3, 4, 10, 18, 43
+IFLA_NAME, IFLA_MTU, IFLA_LOWER, IFLA_MASTER, IFLA_INFO, IFLA_XDP = 3, 4, 5, 10, 18, 43
 INFO_KIND = 1
 XDP_FD, XDP_FLAGS, XDP_EXPECTED_FD = 1, 3, 8
 IF_NOT_THERE, REPLACE = 1, 16
@@ -57,7 +57,8 @@ class AttachedXdp(NamedTuple):
 class Link:
     """One interface.  `kind` is the driver's word for a virtual one (`veth`, `bridge`), else empty.
 
-    `master` is the index of the bridge, bond or VRF that takes what comes in here; 0: none.
+    `master` is the index of the bridge, bond or VRF that takes what comes in here; 0: none.  `lower` is that of the interface
+    that a virtual one stands on, a VLAN for example (of a veth, its other end, which may be elsewhere); 0: none.
     """
 
     index: int
@@ -68,6 +69,7 @@ class Link:
     kind: str
     xdp: tuple[AttachedXdp, ...]  # more than one only if native and generic programs are attached at once
     master: int = 0
+    lower: int = 0
 
     @property
     def has_ethernet_header(self) -> bool:
@@ -98,8 +100,9 @@ def _decoded(message: Message) -> Link:
     programs = tuple(
         AttachedXdp(mode, struct.unpack("=I", xdp[place])[0]) for mode, place in XDP_PROGRAM_OF.items() if place in xdp
     )
-    mtu, master = (struct.unpack("=I", found.get(place, bytes(4)))[0] for place in (IFLA_MTU, IFLA_MASTER))
-    return Link(index, name, hardware, bool(flags & UP), mtu, kind, programs, master)
+    places = (IFLA_MTU, IFLA_MASTER, IFLA_LOWER)
+    mtu, master, lower = (struct.unpack("=I", found.get(place, bytes(4)))[0] for place in places)
+    return Link(index, name, hardware, bool(flags & UP), mtu, kind, programs, master, lower)
 
 
 def links() -> tuple[Link, ...]:
