@@ -228,7 +228,7 @@ def test_an_interface_that_became_a_bridge_s_port_is_taken_out_of_it(world):
     watched = Watched(world)
     world.router.run("sh", "-ec", f"{BRIDGE}; ip link set in0 master br0")
     assert watched.look() == {Kind.MASTER}
-    assert watched.said[0] == "in0 belongs to br0 now: what comes in through it passes the stateful stage by"
+    assert watched.said[0] == "in0 belongs to br0 now: what is bridged there passes by the stateful stage, all else is dropped"
     assert watched.look() == set()
     assert world.enforced() == "a"
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import select
+import socket
+
 import pytest
 
-from tests.enforce.world import World
+from tests.enforce.world import World, frame
 from tests.live.namespace import why_unavailable
+from tests.oracle.kernel import INSIDE_MAC
 from twinwall.enforce.masters import beside, hidden, refuse_hidden
 from twinwall.enforce.state import State
 from twinwall.enforce.status import Observer
 from twinwall.enforce.status_problems import problems, remarks
+from twinwall.engine.conversation import Conversation
+from twinwall.engine.spoken_frame import encode_ip
 from twinwall.live.error import EnforcementError
 from twinwall.live.links import Link
 from twinwall.policy.model import Attach, Mode
@@ -83,3 +91,57 @@ def test_what_stands_on_an_attached_interface_and_is_not_attached_is_remarked():
         assert [text for text in remarks(status) if "stands on" in text] == [
             "above0 stands on in0 and is not attached: the stateful stage does not see what comes in through it"
         ]
+
+
+OPEN, SHUT = 1002, 2000  # what the policy passes to the host, and what it does not
+
+
+@contextlib.contextmanager
+def listening(world):
+    """Two sockets of the host, and a function that says which of them a packet from inside comes to."""
+    world.router.run("sh", "-ec", "ip link set lo up; ip addr add 203.0.113.9/32 dev lo")
+    with world.router.entered():
+        sockets = {port: socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for port in (SHUT, OPEN)}
+    with contextlib.ExitStack() as stack:
+        for port, each in sockets.items():
+            stack.enter_context(each).bind(("203.0.113.9", port))
+
+        def reached():
+            for port in sockets:
+                world._near.send(frame(encode_ip(Conversation().say(f"udp 198.51.100.9:4000 > 203.0.113.9:{port} len 8"))))
+            found = set()
+            while ready := select.select(sockets.values(), [], [], PATIENCE if not found else BRIEFLY)[0]:
+                found |= {each.getsockname()[1] for each in ready if each.recv(100)}
+                if OPEN in found:
+                    break
+            return found
+
+        yield reached
+
+
+PATIENCE, BRIEFLY = 1, 0.2
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("way", ["xdp", "nft"])
+def test_what_comes_in_through_a_port_is_dropped_before_anybody_looks(way):
+    """On a host, where it would have come by an interface that the policy does not speak of."""
+    if why_unavailable():
+        pytest.skip(why_unavailable())
+    with World() as world:
+        world.router.run("sh", "-ec", "ip route add 198.51.100.0/24 dev in0")
+        world.twinwall("apply", world.policies["a"], "--mode", "host", "--inside", "in0", "--yes", "--stateless", way)
+        with listening(world) as reached:
+            assert reached() == {OPEN}
+            bridge = f"{BRIDGE}; ip link set br0 address {INSIDE_MAC}; echo 0 > /proc/sys/net/ipv4/conf/br0/rp_filter"
+            world.router.run("sh", "-ec", f"{bridge}; ip route replace 198.51.100.0/24 dev br0")
+            assert reached() == set()
+            assert counted(world, "drop_ported") >= 2
+            world.twinwall("guard", "--once", expect=7)
+            world.router.run("sh", "-ec", "ip route replace 198.51.100.0/24 dev in0")
+            assert reached() == {OPEN}
+
+
+def counted(world, name):
+    found = re.search(rf"counter {name}\S* {{\s+packets (\d+)", world.router.run("nft", "list", "table", "inet", "twinwall"))
+    return int(found[1])

@@ -62,7 +62,7 @@ def test_shortcuts_are_a_gateways_and_only_for_few_interfaces_that_there_are():
 
 
 def test_what_comes_from_elsewhere_does_not_leave_through_an_attached_interface():
-    chains = rendered(lambda chains, ends: render_hooks(chains, ends, GATEWAY))
+    chains = rendered(lambda chains, ends: render_hooks(chains, ends, GATEWAY, 1))
     assert 'oifname { "lan0", "wan0" } counter name drop_unattached drop' in chains["forward"]
 
 

@@ -24,6 +24,7 @@ NO_REASON = {  # counters that name no `Reason`: what only the kernel can meet
     "unstamped": "the driver left no room to note what the stateless stage said",
     "unattached": "it came in by an interface that no stage of the policy has seen",
     "unjudged": "it came to the bridge's end without having been judged",
+    "ported": "its interface was put into a bridge, a bond or a VRF, where the stateful stage does not see it",
     "unbridged": "one of its interfaces is attached as a port, and belongs to no bridge any more",
     "behind_ah": "behind an IPv6 authentication header nftables sees no ports",
     "stale_error": "an ICMP error about a connection that this policy has not judged yet",

@@ -28,6 +28,7 @@ from twinwall.render.verdicts import Ends
 
 EARLY, UNTRACKED, STATEFUL, QUEUE, INSPECTED = -450, -300, 0, 1, 2
 FEW = 6  # names
+MASTERS = ('"bridge"', '"bond"', '"team"', '"vrf"')  # what goes on as theirs has come in by another interface
 HOOKS = {Mode.GATEWAY: ("forward",), Mode.BRIDGE: ("forward",), Mode.HOST: ("input", "output")}
 
 
@@ -98,16 +99,23 @@ def render_stamp(chains: Chains, ends: Ends, generation: int, forward: int = 0) 
     chains.add("stamp", [f"meta mark & {STAMP_MASK << shift:#010x} vmap {{ {pairs} }}", f"{none} drop"])
 
 
-def render_hooks(chains: Chains, ends: Ends, attach: Attach) -> None:
-    """The stateful stage's own base chains."""
+def render_hooks(chains: Chains, ends: Ends, attach: Attach, generation: int) -> None:
+    """The stateful stage's own base chains.
+
+    What the stateless stage has left to this one, and comes from a bridge that is not attached, came in through an attached
+    interface that somebody has made a port of it.
+    """
     ours = names(attach)
+    shift = STAMP_SHIFTS[slot(generation)]
+    stamped = f"meta mark & {STAMP_MASK << shift:#010x} == {forward_stamp(generation):#010x}"
+    ported = f"meta iifkind {{ {', '.join(MASTERS)} }} {stamped} {ends.counter('drop_ported')} drop"
     if attach.mode is Mode.HOST:
-        chains.add("input", [base("input", STATEFUL), *through(attach, "goto judge")])
+        chains.add("input", [base("input", STATEFUL), *through(attach, "goto judge"), ported])
         answer = f"meta mark {REJECTED:#010x} meta mark set 0x00000000 accept"
         chains.add("output", [base("output", STATEFUL), f"oifname != {ours} accept", answer, "goto judge"])
         return
     unjudged = f"oifname {ours} {ends.counter('drop_unattached')} drop"
-    chains.add("forward", [base("forward", STATEFUL), *through(attach, "goto judge"), unjudged])
+    chains.add("forward", [base("forward", STATEFUL), *through(attach, "goto judge"), ported, unjudged])
 
 
 def render_untracked_answers(chains: Chains) -> None:

@@ -123,7 +123,7 @@ def _base(chains: Chains, ends: Ends, attach: Attach, options: RenderOptions) ->
         render_bridge_hooks(chains, ends, attach)
         return
     render_early(chains, ends, attach, options.generation)
-    render_hooks(chains, ends, attach)
+    render_hooks(chains, ends, attach, options.generation)
 
 
 def _sending(policy: Policy, attach: Attach) -> str:
