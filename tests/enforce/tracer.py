@@ -24,6 +24,7 @@ SYSGOOD, FORK, VFORK, CLONE, EXEC, EXITKILL = 1, 2, 4, 8, 16, 0x100000
 OPTIONS = SYSGOOD | FORK | VFORK | CLONE | EXEC
 STOPPED_AT_CALL = signal.SIGTRAP | 0x80
 WALL = 0x40000000
+OURSELVES = "we"
 GONE = 3  # ESRCH: killed meanwhile
 ENTRY = 1
 
@@ -42,7 +43,10 @@ class _Info(ctypes.Structure):
 
 
 class Boundary(NamedTuple):
-    """A stop: before or after the `count`-th call of this name by programs of this name, from 1."""
+    """A stop: before or after the `count`-th call of this name by programs of this name, from 1.
+
+    The function's own process, and forks of it that have not become another program yet, are `OURSELVES`.
+    """
 
     program: str
     call: str
@@ -149,7 +153,8 @@ class _Chase:
             return before._replace(side="after") if before else None
         if not self.harmless and not may_matter(info.number, info.arguments, partial(_memory, pid)):
             return None
-        key = _program(pid), name_of(info.number)
+        program = _program(pid)
+        key = OURSELVES if program == _program(os.getpid()) else program, name_of(info.number)
         self.counts[key] += 1
         self.inside[pid] = Boundary(*key, self.counts[key], "before")
         return self.inside[pid]

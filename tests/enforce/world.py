@@ -229,6 +229,14 @@ class World:
             pending = State(self.state).pending()
             return marker_text(RULESET), pending.id if pending else ""
 
+    def forget_policies(self):
+        """Remove from the state folder all policies but the one in force: the next `apply` has to store its own again."""
+        state = State(self.state)
+        force = state.current()
+        for folder in (state.folder / "policies").glob("*"):
+            if force is None or folder.name != force.chosen.digest:
+                shutil.rmtree(folder)
+
     def left_over(self):
         """What the kernel holds of us that belongs to no policy in force."""
         with self.router.entered():
