@@ -1,8 +1,8 @@
 """Attached interfaces whose packets the stateful stage would not know again.
 
 What comes in through a port of a bridge, a bond or a VRF goes on as a packet of the bridge, the bond or the VRF: the stateless
-stage would judge it at the port, and the stateful stage, which goes by the name of the incoming interface, would let it by; it knows
-the stamp, and drops it instead (`render.hooks`).  What is only bridged does not come to the ruleset.
+stage would judge it at the port, and the stateful stage, which goes by the name of the incoming interface, would let it by; the
+ruleset knows the stamp, and drops it instead (`render.hooks`).  What is only bridged does not come to the ruleset.
 In bridge mode the ports of a bridge are what is attached, and a table of the bridge's own knows them (`render.bridge`); there
 it is the other way round: an interface that leaves its bridge becomes one of the machine's own, and nothing is forwarded.
 
