@@ -14,7 +14,7 @@ from twinwall.cli.interrupt import Interrupts
 @click.option("--once", is_flag=True, help="Look once; the exit code is 7 if anything was not as it should be.")
 @state_option
 def command(restore: bool, once: bool, state: str | None) -> int:
-    """Attach programs to interfaces that appear, undo what others do to our tables and interfaces, end trials that nobody watches.
+    """Attach programs to interfaces that appear, undo what others do to tables and interfaces, end trials that nobody watches.
 
     Runs until it is stopped.  What it finds is said on standard error and written into the journal.
     """
