@@ -7,6 +7,9 @@ BIN = .venv/bin
 EXAMPLE ?= office
 FUZZ_SECONDS ?= 20
 
+# Where Python may not keep what it has compiled, each program that the tests start, or the bench times, compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check format coverage bench fuzz fidelity docs lab traffic lock clean
 
