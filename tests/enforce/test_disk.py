@@ -45,3 +45,16 @@ def test_reading_and_removing_what_is_not_there(tmp_path):
         disk.read_whole(tmp_path)
     with pytest.raises(EnforcementError):
         disk.remove(tmp_path)
+
+
+def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path, monkeypatch):
+    disk.write_whole(tmp_path / "whole.new", b"content")
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "fsync", lambda _: os._exit(0))
+        child = os.fork()
+        if child == 0:
+            disk.write_whole(tmp_path / "file", b"content")
+        os.waitpid(child, 0)
+    assert len(list(tmp_path.iterdir())) == 2
+    disk.remove_unfinished(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["whole.new"]

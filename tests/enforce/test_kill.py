@@ -139,6 +139,7 @@ class Killing:
             finished = self.case.outcomes[-1] if self.case.finished else enforced
             assert self.world.enforced() in (enforced, finished), said
         assert self.world.left_over() == [], said
+        assert self.world.noted() == self.world.policy_in_force(), "the journal says otherwise"
         assert stream.lost == 0, f"of {stream.sent}"
         assert stream.wrong == 0 or "nothing" in self.case.outcomes, f"of {stream.sent}"
         return ended

@@ -114,6 +114,46 @@ def test_killed_in_a_trial_before_its_end_the_trial_goes_on_or_never_was(running
 
 
 @pytest.mark.parametrize("step", STEPS)
+def test_killed_in_a_trial_that_is_watched_the_next_command_finishes_the_change(running, step):
+    running.die(change(FIRST, SECOND, within=60), step)
+    held = running.kernel.ruleset
+    assert running.recover()
+    assert running.kernel.ruleset == held
+    assert running.kernel.tidy
+    assert (("apply", Outcome.ON_TRIAL) in running.outcomes) == (held == SECOND.marker)
+    assert len(running.dogs.armed) == 1, "it has its watchdog"
+    assert running.recover() == ""
+
+
+def test_a_trial_that_is_being_taken_back_is_taken_back_by_the_next_command(running):
+    pending = running.carry_out(change(FIRST, SECOND, within=60))
+    running.state.set_pending(pending.taken_back())
+    assert running.dogs.living
+    assert "because it was taken back" in running.recover()
+    assert running.kernel.ruleset == FIRST.marker
+    assert running.state.pending() is None
+
+
+def test_a_restoration_that_was_cut_short_before_its_records_is_written_down_as_one(running):
+    running.carry_out(change(FIRST, SECOND, within=60))
+    expire(running.state)
+    running.kernel.switch(FIRST)
+    assert running.recover()
+    assert running.outcomes[-1] == ("restore", Outcome.DONE)
+    assert running.state.current().generation == 1
+
+
+@pytest.mark.parametrize("within", [None, 60])
+def test_a_confirmation_that_was_cut_short_is_in_the_journal(running, within):
+    pending = running.carry_out(change(FIRST, SECOND, within=60))
+    pending = dataclasses.replace(pending, deadline=pending.deadline if within else None)
+    running.state.set_pending(pending)
+    changes.confirm(running.state, pending)
+    assert running.recover()
+    assert running.outcomes[-1] == ("confirm" if within else "apply", Outcome.DONE)
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_a_trial_whose_time_is_over_is_taken_back(running, step):
     running.die(change(FIRST, SECOND, within=60), step)
     expire(running.state)

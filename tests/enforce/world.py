@@ -28,6 +28,7 @@ from tests.oracle.kernel import (
     marker,
     packet_socket,
 )
+from twinwall.enforce.journal import Outcome
 from twinwall.enforce.marker import Marker
 from twinwall.enforce.state import State
 from twinwall.engine.conversation import Conversation
@@ -237,8 +238,22 @@ class World:
             if force is None or folder.name != force.chosen.digest:
                 shutil.rmtree(folder)
 
+    def policy_in_force(self):
+        """The digest of the policy that the kernel holds; empty if it holds none."""
+        with self.router.entered():
+            held = Marker.parse(marker_text(RULESET))
+            return held.digest if held else ""
+
+    def noted(self):
+        """The same, as one reads it in the journal."""
+        told = ""
+        for entry in State(self.state).journal.entries():
+            if entry.outcome in (Outcome.DONE, Outcome.ON_TRIAL):
+                told = entry.before if entry.action == "restore" else entry.policy
+        return told
+
     def left_over(self):
-        """What the kernel holds of us that belongs to no policy in force."""
+        """What the kernel and the state folder hold of us that belongs to no policy in force."""
         with self.router.entered():
             force = State(self.state).current()
             marker = Marker.parse(marker_text(RULESET))
@@ -249,7 +264,8 @@ class World:
             stale = [each.path for table in RULESETS for each in objects(table) if generation_of(each.name) not in (None, own)]
             if own is None:
                 stale += [f"{table.family} {table.name}" for table in present()]
-            return [*map(str, tables), *stale, *self._programs_left(own if way == "xdp" else None)]
+            files = map(str, State(self.state).folder.rglob(".*.new"))
+            return [*map(str, tables), *stale, *files, *self._programs_left(own if way == "xdp" else None)]
 
     def _programs_left(self, own):
         wanted = {"in0", "out0"} if own is not None else set()

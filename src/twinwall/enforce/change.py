@@ -57,13 +57,15 @@ def carry_out(state: State, kernel: Kernel, change: Change, arm: Arm, said: Call
     except EnforcementError as error:
         close_refused(state, pending, error)
         raise
+    troubles = [] if change.confirm_within is None else note_trial(state, pending, f"until {pending.until}")
     try:
         _settle_record(state, kernel, pending, change)
     except EnforcementError as error:  # what is not written down could not be taken back, nor put in force at the next start
         transaction.replace(kernel, change.new, change.old)
         close_refused(state, pending, error)
         raise
-    troubles = close(state, kernel, pending, change.new) if change.confirm_within is None else _note_trial(state, pending)
+    if change.confirm_within is None:
+        troubles = close(state, kernel, pending, change.new)
     for trouble in troubles:
         said(f"warning: the change is made, and this could not be written: {trouble}")
     return pending
@@ -126,27 +128,39 @@ def _settle_record(state: State, kernel: Kernel, pending: Pending, change: Chang
         state.set_current(observed(kernel, change.new))
 
 
-def _note_trial(state: State, pending: Pending) -> list[str]:
-    return list(filter(None, [note(state, pending, Outcome.ON_TRIAL, f"until {pending.until}")]))
+def note_trial(state: State, pending: Pending, detail: str) -> list[str]:
+    """Into the journal, before the record of what is in force: killed in between, there are two lines, and not none."""
+    return list(filter(None, [note(state, pending, Outcome.ON_TRIAL, detail)]))
 
 
 def close(state: State, kernel: Kernel, pending: Pending, new: Blueprint | None, detail: str = "") -> list[str]:
     """The change is in force and confirmed: say so everywhere, the record last; what could not be written."""
-    troubles: list[str] = []
+    trouble = _refusal(lambda: state.set_current(observed(kernel, new)))
+    unnoted = note(state, pending, Outcome.DONE, detail)  # before the record goes, as in `note_trial`
+    if not trouble:
+        trouble = _refusal(lambda: state.set_pending(None)) or _refusal(state.forget_policies)
+    return [each for each in (trouble, unnoted) if each]
+
+
+def _refusal(step: Callable[[], None]) -> str:
+    """What refused it; empty if nothing did."""
     try:
-        state.set_current(observed(kernel, new))
-        state.set_pending(None)
-        state.forget_policies()
+        step()
     except EnforcementError as error:
-        troubles.append(str(error))
-    return [*troubles, *filter(None, [note(state, pending, Outcome.DONE, detail)])]
+        return str(error)
+    return ""
 
 
 def keep_current(state: State, kernel: Kernel, new: Blueprint | None) -> None:
     """Write what is in force, if the change that put it there was killed before it did."""
-    known = state.current()
-    if (known.generation if known else None) != (new.force.generation if new else None):
+    if not is_current(state, new):
         state.set_current(observed(kernel, new))
+
+
+def is_current(state: State, new: Blueprint | None) -> bool:
+    """Whether it is written that `new` is in force, which is done once it is in every part."""
+    known = state.current()
+    return (known.generation if known else None) == (new.force.generation if new else None)
 
 
 def confirm(state: State, pending: Pending) -> None:
@@ -160,9 +174,9 @@ def confirm(state: State, pending: Pending) -> None:
 
 def close_refused(state: State, pending: Pending, error: EnforcementError) -> None:
     """Nothing has changed.  The refusal itself is what the user must hear, whatever else goes wrong now."""
+    note(state, pending, Outcome.REFUSED, f"{error.action}: {error.cause}")
     with suppress(EnforcementError):
         state.set_pending(None)
-    note(state, pending, Outcome.REFUSED, f"{error.action}: {error.cause}")
 
 
 def note(

@@ -42,6 +42,7 @@ class Desk:
         """Nobody else changes anything meanwhile, and what was left unfinished has been put right."""
         with Lock(self.state.lock, command, patience=self.patience, waiting=self.waiting) as lock:
             self.kernel.hold(lock.descriptor)
+            self.state.remove_unfinished()
             done = recovery.recover(self.state, self.kernel, self.attendant, self.author)
             if done:
                 self.said(done)

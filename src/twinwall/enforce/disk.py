@@ -13,6 +13,7 @@ from pathlib import Path
 from twinwall.live.error import EnforcementError
 
 FULL, READ_ONLY = (errno.ENOSPC, errno.EDQUOT), errno.EROFS
+UNFINISHED = ".new"  # how the name of a file ends that is not whole yet
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700  # rules and journals tell an attacker what is not watched
 
 
@@ -25,7 +26,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
     Raises `EnforcementError`; what was there before then still is.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    beside = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
     try:
         make_folder(path.parent)
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE)
@@ -75,6 +76,13 @@ def remove(path: Path) -> None:
         return
     except OSError as error:
         raise refusal(f"remove {path}", error) from error
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes have left of files that they were writing.  A disk that refuses leaves it there."""
+    for path in folder.glob(f".*{UNFINISHED}"):
+        with suppress(OSError):
+            path.unlink()
 
 
 def make_folder(path: Path) -> None:

@@ -9,7 +9,7 @@ The kernel says which policy it holds; the record says what was meant:
 | on trial in another network namespace, and watched | anything | refused: this kernel state is not the one it is about |
 | confirmed already | the new policy | the record is removed |
 | confirmed with the change | the new policy | the change is finished |
-| on trial, time left | the new policy | it goes on, with a new watchdog if there is none |
+| on trial, time left | the new policy | the change is finished and the trial goes on, with a new watchdog if there is none |
 | on trial, its time over or being taken back | the new policy | the old policy is restored |
 | any | anything else | what the change left of itself is removed; the old policy stays, or is put back |
 """
@@ -25,6 +25,8 @@ from twinwall.enforce.journal import Author, Outcome
 from twinwall.enforce.state import TAKEN_BACK, InForce, Pending, State, boot_id, namespace, uptime
 from twinwall.enforce.transaction import Kernel
 from twinwall.live.error import EnforcementError
+
+INTERRUPTED = "finished after an interruption"
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,17 @@ def recover(state: State, kernel: Kernel, attendant: Attendant, author: Author) 
         if held:
             kernel.settle(new)
             state.set_current(change.observed(kernel, new))
+        action = pending.action if pending.deadline is None else "confirm"
+        change.note(state, pending, Outcome.DONE, INTERRUPTED, action=action)
         state.set_pending(None)
         return f"finished: the confirmation of {describe(pending.new)}"
     if not held:
-        return _take_back(state, kernel, pending, author)
+        return _take_back(state, kernel, pending, author, new)
     if pending.deadline is None:
         return _finish(state, kernel, pending, new)
     if pending.expired(uptime()):
         return restore(state, kernel, pending, author, why_over(pending))
-    if attendant.alive():
+    if attendant.alive() and change.is_current(state, new):
         return ""
     return _resume(state, kernel, pending, attendant, new)
 
@@ -107,36 +111,42 @@ def why_over(pending: Pending) -> str:
 
 
 def _void(state: State, pending: Pending, author: Author) -> str:
-    state.set_pending(None)
-    state.set_current(None)
     change.note(state, pending, Outcome.FAILED, "the machine started anew before it was confirmed", author=author)
+    state.set_current(None)
+    state.set_pending(None)
     return f"forgotten: {describe(pending.new)}, which nobody had confirmed before the machine started anew"
 
 
-def _take_back(state: State, kernel: Kernel, pending: Pending, author: Author) -> str:
+def _take_back(state: State, kernel: Kernel, pending: Pending, author: Author, new: Blueprint | None) -> str:
     """The new policy is not in force: it never came to that, or somebody took it away."""
     old = blueprint(state, pending.old)
     if not transaction.holds(kernel, old):
         return restore(state, kernel, pending, author, "somebody else removed the ruleset")
+    if pending.deadline == TAKEN_BACK or (pending.deadline is not None and change.is_current(state, new)):
+        return restore(state, kernel, pending, author, why_over(pending))  # which was done already, all but the records
     kernel.settle(old)
     change.keep_current(state, kernel, old)
-    state.set_pending(None)
     change.note(state, pending, Outcome.REFUSED, "interrupted before anything had changed", author=author)
+    state.set_pending(None)
     return f"taken back: an interrupted `twinwall {pending.action}`; in force: {describe(pending.old)}"
 
 
 def _finish(state: State, kernel: Kernel, pending: Pending, new: Blueprint | None) -> str:
     kernel.settle(new)
     change.confirm(state, pending)
-    troubles = change.close(state, kernel, pending, new, "finished after an interruption")
+    troubles = change.close(state, kernel, pending, new, INTERRUPTED)
     return "\n".join([f"finished: a killed `twinwall {pending.action}`; in force: {describe(pending.new)}", *troubles])
 
 
 def _resume(state: State, kernel: Kernel, pending: Pending, attendant: Attendant, new: Blueprint | None) -> str:
-    attendant.arm(pending)
+    watchdog = "its" if attendant.alive() else "a new"
+    if not attendant.alive():
+        attendant.arm(pending)
     kernel.settle(new)
+    if not change.is_current(state, new):
+        change.note_trial(state, pending, INTERRUPTED)
     state.set_current(change.observed(kernel, new))
-    return f"resumed: the trial of {describe(pending.new)} until {pending.until}, with a new watchdog"
+    return f"resumed: the trial of {describe(pending.new)} until {pending.until}, with {watchdog} watchdog"
 
 
 def blueprint(state: State, force: InForce | None) -> Blueprint | None:

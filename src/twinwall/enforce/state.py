@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from twinwall.enforce.disk import read_whole, remove, write_whole
+from twinwall.enforce.disk import read_whole, remove, remove_unfinished, write_whole
 from twinwall.enforce.journal import Author, Journal
 from twinwall.enforce.outline import Outline
 from twinwall.enforce.source import Source
@@ -190,6 +190,11 @@ class State:
             for file in folder.iterdir():
                 remove(file)
             folder.rmdir()
+
+    def remove_unfinished(self) -> None:
+        """Remove what killed commands were writing.  The lock is held: nobody writes now."""
+        for folder in (self.folder, *(self.folder / "policies").glob("*")):
+            remove_unfinished(folder)
 
     def _used(self) -> set[str]:
         confirmed, pending, current = self.confirmed(), self.pending(), self.current()
