@@ -14,7 +14,8 @@ from twinwall.live.netlink import NETLINK_NETFILTER, NetlinkSocket
 
 RULESETS = 7  # NFNLGRP_NFTABLES, <linux/netfilter/nfnetlink.h>
 PERIOD = 5.0  # seconds: the longest that a program somebody detached goes unnoticed
-CALM = 0.2  # seconds without a notice: what comes in a burst is looked at once
+CALM = 0.2  # seconds without a notice: what comes in a burst is looked at together
+SOON = 1.0  # seconds: a notice later than that after the last one is looked at at once, as a flushed ruleset filters nothing
 LONGEST_BURST = 2.0
 
 
@@ -23,6 +24,7 @@ class Notices:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._last = -SOON
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -37,12 +39,14 @@ class Notices:
         self._stack.close()
 
     def wait(self, period: float = PERIOD) -> bool:
-        """Wait for a notice and until the burst that it came in is over, or for `period` seconds; whether there was one."""
+        """Wait for a notice, or for `period` seconds; whether there was one.  After its first, a burst is waited for."""
         if not self._ready(period):
             return False
-        end = self._clock() + LONGEST_BURST
-        while self._drain() and self._clock() < end:
-            self._ready(CALM)
+        now = self._clock()
+        calm = CALM if now - self._last < SOON else 0.0
+        while self._drain() and self._clock() < now + LONGEST_BURST:
+            self._ready(calm)
+        self._last = self._clock()
         return True
 
     def _ready(self, seconds: float) -> bool:
