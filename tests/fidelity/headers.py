@@ -22,6 +22,14 @@ LAST_OPTIONS4 = (b"", b"\x07\x07\x04\0\0\0\0\0", b"\x82\x0b" + bytes(10), b"\x85
 # Where a transport header has its checksum, and over what: by protocol, the offset.
 CHECKSUMS = {6: 16, 17: 6, 136: 6, 1: 2, 58: 2}
 WITHOUT_PSEUDO_HEADER = 1  # ICMP
+IPV6 = 40
+HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS = 0, 43, 60
+# Extension headers, and what follows their first byte: padding; a routing header that has been followed to its end.
+EXTENSIONS = {
+    HOP_BY_HOP: (b"\0\x01\x04" + bytes(4),),
+    ROUTING: (b"\0\x04\0" + bytes(4),),
+    DESTINATION_OPTIONS: (b"\0\x01\x04" + bytes(4), b"\x01\x01\x0c" + bytes(12)),
+}
 
 
 def version_of(packet: bytes) -> int:
@@ -29,12 +37,22 @@ def version_of(packet: bytes) -> int:
 
 
 def header_length(packet: bytes) -> int:
-    """Of the IP header; the generators make no IPv6 extension headers."""
-    return (packet[0] & 15) * 4 if version_of(packet) == 4 else 40
+    """Of the IP header and, of a whole IPv6 packet, its extension headers."""
+    return _behind_headers(packet)[1]
 
 
 def protocol_of(packet: bytes) -> int:
-    return packet[9] if version_of(packet) == 4 else packet[6]
+    """What stands behind the headers; of a piece, the fragment header."""
+    return _behind_headers(packet)[0]
+
+
+def _behind_headers(packet: bytes) -> tuple[int, int]:
+    if version_of(packet) == 4:
+        return packet[9], (packet[0] & 15) * 4
+    protocol, at = packet[6], IPV6
+    while protocol in EXTENSIONS and at + 2 <= len(packet):
+        protocol, at = packet[at], at + 8 + packet[at + 1] * 8
+    return protocol, at
 
 
 def folded(data: bytes) -> int:
@@ -89,6 +107,22 @@ def add_ipv4_options(rng: Random, packet: bytes) -> bytes:
     return head + options + packet[20:]
 
 
+def has_extensions(packet: bytes) -> bool:
+    """Whether an IPv6 packet has extension headers.  Without XDP, the stateless stage drops them in pieces."""
+    return version_of(packet) == 6 and packet[6] in EXTENSIONS
+
+
+def add_ipv6_extensions(rng: Random, packet: bytes) -> bytes:
+    """The packet with one to three extension headers, of 48 bytes at most; checksums are to be reckoned afterwards."""
+    if version_of(packet) != 6:
+        return packet
+    kinds = sorted(rng.sample([HOP_BY_HOP, DESTINATION_OPTIONS, ROUTING, DESTINATION_OPTIONS], rng.choice([1, 1, 2, 3])))
+    nexts = [*kinds[1:], packet[6]]
+    headers = b"".join(bytes([following]) + rng.choice(EXTENSIONS[kind]) for kind, following in zip(kinds, nexts, strict=True))
+    length = struct.pack("!HB", len(packet) - IPV6 + len(headers), kinds[0])
+    return packet[:4] + length + packet[7:IPV6] + headers + packet[IPV6:]
+
+
 def option_kinds(options: bytes) -> Iterator[int]:
     """The kinds of IPv4 options, up to the end of the list (0) if it has one."""
     at = 0
@@ -126,7 +160,7 @@ def piece_of(packet: bytes) -> int:
 
 def cut_in_pieces(rng: Random, packet: bytes, ident: int) -> list[bytes]:
     """The packet in fragments: mostly all of them in order, sometimes out of order, incomplete, repeated or overlapping."""
-    payload = packet[header_length(packet) :]
+    payload = packet[IPV6 if version_of(packet) == 6 else header_length(packet) :]
     if len(payload) < 24 or (version_of(packet) == 4 and packet[0] & 15 != 5):
         return [packet]
     cuts = sorted(rng.sample(range(8, len(payload), 8), rng.choice([1, 1, 2]) if len(payload) > 24 else 1))

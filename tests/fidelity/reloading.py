@@ -6,7 +6,7 @@ ruleset's two bits know of the handshake, unless a verdict on the flow was writt
 were asked.  A connection's first packet under the new policy is judged in three steps more than others, which stand here and
 are put in front of the rules:
 
-- an error about it is dropped;
+- an error about it is dropped (with `--keep` there is none: a connection that the first policy has not dropped just passes);
 - it is established if the tracker calls it ASSURED by now;
 - if it is of the reply direction, the rules that cover flows are asked with the original direction's addresses first.
 
@@ -42,7 +42,7 @@ from twinwall.engine import pipeline
 from twinwall.engine.engine import Engine
 from twinwall.engine.machine import InterpretedMachine, NativeMachine
 from twinwall.path import evaluate as rules_of_path
-from twinwall.path.flow_state import E_FLOW_ID, FLOW_DROP, FLOW_PASS, TRACK_ESTABLISHED
+from twinwall.path.flow_state import E_FLOW_ID, FLOW_DROP, FLOW_OPEN, FLOW_PASS, TRACK_ESTABLISHED
 from twinwall.path.layout import NO_RULE, SCTP, TCP, UDP, UDPLITE
 from twinwall.path.primitives import get, put
 from twinwall.path.reason import CtState, Direction, Reason, Verdict
@@ -62,12 +62,14 @@ IP_VERSIONS, PROTOCOLS = 7, 256
 WITH_PORTS = frozenset({TCP, UDP, UDPLITE, SCTP})
 
 
-def replay_change(before: Policy, after: Policy, sent: Sequence[Sent], at: int) -> tuple[Replayed, Replayed]:
-    """The first `at` packets under one policy, the others under the next."""
+def replay_change(
+    before: Policy, after: Policy, sent: Sequence[Sent], at: int, *, keep: bool = False
+) -> tuple[Replayed, Replayed]:
+    """The first `at` packets under one policy, the others under the next.  `keep`: connections that were not dropped pass."""
     first = _Run(before, NativeMachine())
     first.feed(sent[:at], 0)
     second = _Run(after, InterpretedMachine())
-    stale = _Stale(after, _hand_over(first, second))
+    stale = _Stale(after, _hand_over(first, second), _dropped(first) if keep else None)
     with stale.in_front_of_the_rules():
         second.feed(sent[at:], at)
         replayed = second.replayed()
@@ -118,11 +120,18 @@ def _hand_over(first: _Run, second: _Run) -> set[int]:
     return {int(each) for each in new.live()["flow_id"]}
 
 
+def _dropped(run: _Run) -> set[int]:
+    """The flows with a verdict against them."""
+    return {int(each["flow_id"]) for each in run.engine.connections.live() if each["verdict"] not in (FLOW_OPEN, FLOW_PASS)}
+
+
 class _Stale:
     """The flows that the new policy has not judged."""
 
-    def __init__(self, policy: Policy, flows: set[int]) -> None:
-        self._flows = flows
+    def __init__(self, policy: Policy, flows: set[int], dropped: set[int] | None) -> None:
+        """`dropped`: those that do not live on; None: none does."""
+        self._kept = flows - dropped if dropped is not None else set()
+        self._flows = flows - self._kept
         self._rules = [
             (place, rule)
             for place, rule in enumerate(policy.stateful.rules)
@@ -142,6 +151,8 @@ class _Stale:
             return follow(packet, end, record, decision, *more)
 
         def judged(rules: Address, record: Address, entry: Address, tracked: int, alerts: Address) -> int:
+            if tracked >> 32 and get(entry, E_FLOW_ID) in self._kept:
+                return Verdict.PASS | Reason.FLOW_PASS << 8 | NO_RULE << 32
             if tracked >> 32 and get(entry, E_FLOW_ID) in self._flows:
                 if tracked & 0xFF == CtState.RELATED:
                     self.errors.append(number)

@@ -7,6 +7,7 @@ import pytest
 from tests.conntrack.segments import PAIR6, Pair, ip, tcp
 from tests.fidelity.headers import (
     add_ipv4_options,
+    add_ipv6_extensions,
     cut_in_pieces,
     fix_checksums,
     fix_ipv4,
@@ -34,7 +35,9 @@ def test_checksums_are_right(pair: Pair, kind: str):
 @pytest.mark.parametrize("pair", [Pair(), PAIR6], ids=["v4", "v6"])
 def test_the_number_survives_everything(pair: Pair):
     for seed in range(50):
-        packet = add_ipv4_options(Random(seed), vary_fields(Random(seed), pair.tcp("A", 1, 1, 100)))
+        packet = vary_fields(Random(seed), pair.tcp("A", 1, 1, 100))
+        packet = add_ipv6_extensions(Random(seed), add_ipv4_options(Random(seed), packet))
+        assert protocol_of(packet) == 6
         packet = number(fix_checksums(packet), 54321)
         assert ident_of(packet) == 54321
         assert {ident_of(piece) for piece in cut_in_pieces(Random(seed), packet, 54321)} == {54321}

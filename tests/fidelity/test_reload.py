@@ -17,6 +17,7 @@ from tests.fidelity.headers import fix_checksums, number
 from tests.fidelity.traffic import Sent, link_of
 from tests.fidelity.witness import name_of, story
 from tests.oracle.kernel import why_unavailable
+from twinwall.render.marks import next_generation
 from twinwall.render.options import StatelessWay
 
 pytestmark = pytest.mark.kernel
@@ -101,6 +102,26 @@ def test_connections_from_before_the_first_policy(change: Change, first: str):
         with in_force(gateway, after, StatelessWay.NFT):
             passed = sent_through(gateway, numbered([SIDES[name] for name in names], 500))
     assert dict(zip(names, passed, strict=True)) == {name: name.split()[0] in change.lives.split() for name in names}
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name.lower())
+def test_a_connection_is_not_taken_for_one_of_the_policy_that_has_its_number_some_changes_later(way: StatelessWay):
+    reason = why_unavailable()
+    if reason:
+        pytest.skip(reason)
+    allows, forbids = (
+        read_policy(POLICY.format(group=GROUP, rules=rules, default="drop_strict"))
+        for rules in (PASS_INSIDE, "pass ip 192.0.2.0/24 any -> any any (sid:5;)")
+    )
+    numbers = [2]
+    while numbers.count(numbers[0]) == 1:
+        numbers.append(next_generation(numbers[-1]))
+    with Gateway() as gateway, in_force(gateway, allows, way, numbers[0]) as enforced:
+        sent_through(gateway, numbered([packet for packets in CONVERSATIONS.values() for packet in packets], 1))
+        for number in numbers[1:]:
+            enforced.change(forbids if number == numbers[-1] else allows, way, number)
+        passed = sent_through(gateway, numbered(list(SIDES.values()), 500))
+    assert passed == [False] * len(SIDES)
 
 
 def numbered(packets: list[bytes], start: int) -> list[Sent]:

@@ -21,9 +21,11 @@ from tests.fidelity.gateway import IN, INSIDE4, INSIDE6, OUT
 from tests.fidelity.headers import (
     IDENTS,
     add_ipv4_options,
+    add_ipv6_extensions,
     break_something,
     cut_in_pieces,
     fix_checksums,
+    has_extensions,
     number,
     vary_fields,
     version_of,
@@ -101,10 +103,10 @@ def finished(rng: Random, packet: bytes, ident: int) -> list[Sent]:
     """The packet with varied fields, right checksums and its number; in pieces, or broken, if chance wants it."""
     packet = vary_fields(rng, packet)
     if rng.random() < OPTIONS_SHARE:
-        packet = add_ipv4_options(rng, packet)
+        packet = add_ipv6_extensions(rng, packet) if version_of(packet) == 6 else add_ipv4_options(rng, packet)
     packet = number(fix_checksums(packet), ident)
     pieces = [packet]
-    if rng.random() < FRAGMENT_SHARE:
+    if rng.random() < FRAGMENT_SHARE and not has_extensions(packet):
         pieces = cut_in_pieces(rng, packet, ident)
     elif rng.random() < BROKEN_SHARE:
         pieces = [break_something(rng, packet)]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from twinwall.render.options import StatelessWay
 
 BRIDGES = 5  # one policy in so many is a bridge's
+KEEPS = 0.3  # of the changes leave connections alone that the first policy passed
 ATTEMPTS = 3  # where the kernel did not keep the order of packets, the trial is made again
 
 
@@ -48,11 +49,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Change:
-    """Another policy takes the first one's place, in front of the packet with the number `ident`."""
+    """Another policy takes the first one's place, in front of the packet with the number `ident`; `keep`: as `--keep` does."""
 
     text: PolicyText | str
     way: StatelessWay
     ident: int
+    keep: bool = False
 
 
 class Half(NamedTuple):
@@ -105,7 +107,7 @@ class Trial:
         if self.change is None:
             return [Half(first, self.way, self.sent, replay_trial(first, self.sent), 0)]
         second, at = read_policy(str(self.change.text)), self.turn
-        before, after = replay_change(first, second, self.sent, at)
+        before, after = replay_change(first, second, self.sent, at, keep=self.change.keep)
         return [
             Half(first, self.way, self.sent[:at], before, 0),
             Half(second, self.change.way, self.sent[at:], after, at),
@@ -125,7 +127,8 @@ class Trial:
         with self.gateway() as gateway, in_force(gateway, halves[0].policy, self.way, self.generation) as enforced:
             for number, half in enumerate(halves):
                 if number:
-                    enforced.change(half.policy, half.way, next_generation(self.generation))
+                    kept = (self.generation,) if self.change is not None and self.change.keep else ()
+                    enforced.change(half.policy, half.way, next_generation(self.generation, frozenset(kept)), kept)
                 compared = self.compared(gateway, half)
                 excused += compared.excused
                 counted = enforced.stateless_hits()
@@ -162,4 +165,4 @@ def changing_trial(seed: int, packets: int) -> tuple[Trial, Counter[str]]:
     assert isinstance(trial.text, PolicyText)
     text, more = expressible(another_policy(rng, trial.text, trial.mode), way)
     middle = trial.sent[len(trial.sent) // 2].ident
-    return replace(trial, change=Change(text, way, middle)), refused + more
+    return replace(trial, change=Change(text, way, middle, keep=rng.random() < KEEPS)), refused + more

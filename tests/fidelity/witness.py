@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 VERDICT = "tw "  # how the ruleset's witness begins; then the reason
 REPORT = "twinwall"  # how its log statements begin
-HOP_BY_HOP = 0  # which no packet of the traffic has
+MULTICAST = 0xFF  # how such addresses begin; no packet of the traffic has one
 REPLIES = {(4, 6): "tcp_reset", (6, 6): "tcp_reset", (4, 1): "icmp_prohibited", (6, 58): "icmpv6_prohibited"}
 
 
@@ -113,7 +113,7 @@ def forwarded(frames: dict[str, list[bytes]]) -> Iterator[bytes]:
 
 def is_host_talk(packet: bytes) -> bool:
     """Whether this is what any IPv6 host says of itself: from a link-local address, or about multicast groups."""
-    return version_of(packet) == 6 and (packet[8:10] == b"\xfe\x80" or protocol_of(packet) == HOP_BY_HOP)
+    return version_of(packet) == 6 and (packet[8:10] == b"\xfe\x80" or packet[24] == MULTICAST)
 
 
 def reply_of(packet: bytes) -> str:
