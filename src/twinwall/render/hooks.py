@@ -17,6 +17,7 @@ from twinwall.render.marks import (
     REJECTED,
     STAMP_MASK,
     STAMP_SHIFTS,
+    STAMPS,
     STATELESS_PASS,
     RuleAction,
     Stamp,
@@ -62,6 +63,9 @@ def render_early(chains: Chains, ends: Ends, attach: Attach, generation: int) ->
     if attach.mode is Mode.GATEWAY:
         # Nearly every packet ends here, with its stamp: to take it off costs as much as two chains, and nobody reads it again.
         lines.insert(0, f"meta mark {forward:#010x} accept")
+        # But for what the gateway itself unpacks: out of a tunnel a packet comes with the mark of the one that it was in.
+        taken = f"meta mark & {mask:#010x} == {forward:#010x} meta mark set meta mark & {0xFFFFFFFF ^ STAMPS:#010x}"
+        chains.add("received", [base("input", EARLY), taken])
     else:
         lines += through(attach, "goto stamp_forward")
     chains.add("early", [base("prerouting", EARLY), *lines])
