@@ -49,8 +49,8 @@ class Place:
 
 
 def place_of(packet: bytes) -> Place | None:
-    """The place of a packet; None for one that is not sent here."""
-    if piece_of(packet) or is_damaged(packet):
+    """The place of a packet; None for one that is not sent here, a cut one for example, whose checksum is wrong."""
+    if piece_of(packet) or is_damaged(packet) or fix_checksums(packet) != packet:
         return None
     protocol, start = protocol_of(packet), header_length(packet)
     if protocol in ERRORS and packet[start] in ERRORS[protocol]:
