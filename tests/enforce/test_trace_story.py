@@ -16,7 +16,7 @@ from twinwall.live.connection import ConntrackEntry, FiveTuple, Status
 from twinwall.live.nft_rules import RuleFacts
 from twinwall.live.nftrace import Code, Step, TrackerState
 from twinwall.live.nftrace import Kind as StepKind
-from twinwall.render.marks import CT_GENERATION_SHIFT, CT_PASS
+from twinwall.render.marks import CT_DROP, CT_FAST_ORIGINAL, CT_FAST_REPLY, CT_GENERATION_SHIFT, CT_PASS
 
 POLICY = """
 twinwall: 1
@@ -109,6 +109,25 @@ def test_a_decided_flow_names_the_rule_on_its_connection():
     story = told(step("flow_pass", Code.ACCEPT), entry=entry)
     assert story.rule.sid == 100
     assert texts(story)[-2:] == ["ESTABLISHED; 9 s left", 'its further packets: pass, by rule 100 "web"']
+
+
+@pytest.mark.parametrize(
+    ("bits", "verdict", "reason", "sid"),
+    [
+        (CT_PASS, "pass", "flow_pass", 100),
+        (CT_FAST_ORIGINAL | CT_FAST_REPLY, "pass", "rule", 100),
+        (CT_DROP, "drop", "flow_drop", 100),
+        (CT_DROP, "pass", "known_flow", None),
+        (CT_FAST_ORIGINAL, "pass", "known_flow", None),
+        (2 << CT_GENERATION_SHIFT, "pass", "known_flow", None),
+        (None, "drop", "known_flow", None),
+    ],
+)
+def test_a_known_flow_is_what_its_connection_says_as_long_as_that_can_be_what_decided_the_packet(bits, verdict, reason, sid):
+    entry = ConntrackEntry(FLOW, FLOW.reversed(), Status.SEEN_REPLY, mark=1 << CT_GENERATION_SHIFT | bits | 2) if bits else None
+    facts = {"forward": RuleFacts(map="known_flows.1")}
+    story = told(step("forward", Code.ACCEPT if verdict == "pass" else Code.DROP), facts=facts, entry=entry)
+    assert (story.verdict, story.reason, story.rule.sid if story.rule else None) == (verdict, reason, sid)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ NO_REASON = {  # counters that name no `Reason`: what only the kernel can meet
     "unbridged": "one of its interfaces is attached as a port, and belongs to no bridge any more",
     "behind_ah": "behind an IPv6 authentication header nftables sees no ports",
     "stale_error": "an ICMP error about a connection that this policy has not judged yet",
+    "known_flow": "its flow was decided before, and its connection is gone or was judged anew since",
     "inspection": "the inspector decided",
     "inspection_failed": "nobody inspected the packet, and on_inspection_failure decided",
     "answer": "it answers a packet that was rejected",

@@ -24,10 +24,10 @@ from twinwall.path.flow_state import FLOW_DROP, FLOW_PASS
 from twinwall.path.reason import CtState, Direction, Reason
 from twinwall.path.trace import TraceEvent
 from twinwall.policy.model import Action, Rule
-from twinwall.render.fast import KNOWN, counted_as
+from twinwall.render.fast import ENDS_OF, KNOWN, VERDICT_BITS, counted_as
 from twinwall.render.marks import RULE_NUMBER
 from twinwall.render.stateless import OUTPUT
-from twinwall.render.switch import plain_name
+from twinwall.render.switch import generation_of, plain_name
 
 ARMS = "twinwall_trace"  # how the names of our temporary tables begin
 OURS = {("inet", "twinwall"), ("bridge", "twinwall"), ("netdev", "twinwall_0"), ("netdev", "twinwall_1")}
@@ -131,10 +131,18 @@ class Stages:
                 self.verdict, self.reason = found[1], found[2]
         if step.chain in BY_FLOW and step.code in ENDED:
             self.verdict, self.reason = "drop" if step.chain == "flow_drop" else "pass", BY_FLOW[step.chain]
-        if plain_name(facts.map) == KNOWN and step.code in ENDED and self.entry is not None:
-            self.verdict, _, self.reason = counted_as(self.entry.mark).partition("_")
+        if plain_name(facts.map) == KNOWN and step.code in ENDED:
+            self._end_known(generation_of(facts.map), "drop" if step.code is Code.DROP else "pass")
         if step.chain in ("output", f"{OUTPUT}output") and step.code is Code.ACCEPT:
             self.verdict, self.reason = "pass", "answer" if self.knowledge.attached(self.outside) else "not_attached"
+
+    def _end_known(self, generation: int | None, verdict: str) -> None:
+        """The connection says by what it is decided, unless it is gone by now, or another policy has judged it."""
+        mark = self.entry.mark if self.entry is not None and generation in (None, self.entry.generation) else 0
+        name = counted_as(mark) if mark & VERDICT_BITS in ENDS_OF else ""
+        if not name.startswith(verdict):
+            name, self.entry = f"{verdict}_known_flow", None
+        self.verdict, _, self.reason = name.partition("_")
 
     def _once(self, section: str, text: str, event: TraceEvent | None = None) -> Iterator[Line]:
         """A sentence that several lines of the ruleset stand for."""
@@ -199,7 +207,9 @@ class Stages:
             return
         entry = self.entry
         self.rule = self.knowledge.rules.rule(entry.rule_number, entry.generation) if entry and entry.rule_number else None
-        if self.reason in ("rule", "no_rule"):
+        if self.reason == "known_flow":
+            yield Line("stateful", "its flow is decided; what decided it is not on the connection any more")
+        elif self.reason in ("rule", "no_rule"):
             yield Line("stateful", "the same packets of this flow were asked about before: no rule is asked again", self.rule)
         else:
             words = w.FLOW_VERDICTS[FLOW_PASS if self.reason == "flow_pass" else FLOW_DROP]
