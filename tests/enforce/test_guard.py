@@ -203,11 +203,35 @@ def test_it_only_reports_if_told_so_and_only_once(world):
     assert world.programs().keys() == {"out0"}
 
 
-def test_a_trial_is_the_watchdog_s(world):
-    world.apply("b", "--confirm-within", "1h")
-    world.router.run("ip", "link", "set", "in0", "xdp", "off")
-    assert Watched(world).look() == set()
+@pytest.mark.parametrize("way", ["xdp", "nft"])
+def test_a_policy_on_trial_is_looked_after_and_its_end_is_the_watchdog_s(world, way):
+    world.apply("b", "--confirm-within", "1h", "--stateless", way)
+    watched, pending = Watched(world), State(world.state).pending()
+    assert watched.look() == set()
+    damages = {"nft insert rule inet twinwall forward accept": {Kind.RULESET}}
+    if way == "xdp":
+        damages["ip link set in0 xdp off"] = {Kind.PROGRAM}
+    else:
+        damages["nft delete table netdev twinwall_0"] = {Kind.RULESET, Kind.PROGRAM}
+    for damage, kinds in damages.items():
+        world.router.run("sh", "-ec", damage)
+        assert watched.look() == kinds
+        assert watched.look() == set()
+        assert world.enforced() == "b"
+    assert State(world.state).pending() == pending
+    assert State(world.state).confirmed().policy.name == world.policies["a"]
     world.twinwall("rollback")
+    assert world.enforced() == "a"
+
+
+def test_the_end_of_a_trial_is_not_the_guard_s(world):
+    world.apply("b", "--confirm-within", "1h")
+    world.router.run("nft", "delete", "table", "inet", "twinwall")
+    watched = Watched(world)
+    assert watched.look() == set()
+    assert watched.said[0].startswith("restored: ")
+    assert "somebody else removed the ruleset" in watched.said[0]
+    assert world.enforced() == "a"
 
 
 def test_it_wakes_when_an_interface_or_a_ruleset_changes(world):

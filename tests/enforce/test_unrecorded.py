@@ -12,6 +12,14 @@ MADE = plan_of(3)
 class Kernel(FakeKernel):
     """Refuses to stage what it holds already, as Linux does with names that are taken."""
 
+    def __init__(self):
+        super().__init__()
+        self.forgotten = []
+
+    def forget(self, generation):
+        super().forget(generation)
+        self.forgotten.append((generation, self.ruleset))
+
     def prepare(self, new):
         if new is not None and new.marker == self.ruleset:
             raise EnforcementError("stage", "it is there", "take it away first")
@@ -22,7 +30,9 @@ class Kernel(FakeKernel):
 def test_what_is_on_record_takes_the_place_of_whatever_is_there(holds):
     kernel = Kernel()
     kernel.ruleset = {"nothing": None, "it": MADE.marker, "another": plan_of(2).marker}[holds]
+    before = kernel.ruleset
     load_unrecorded(kernel, MADE)
+    assert kernel.forgotten == [(3, before)], "connections are judged anew, and by the ruleset that comes"
     assert kernel.ruleset == MADE.marker
     assert kernel.tidy
 

@@ -69,15 +69,19 @@ class Guard:
     def look(self) -> tuple[Finding, ...]:
         """Look once; what was found, after it was reported and, if asked for, put right.  Raises `EnforcementError`."""
         with self.desk.locked("guard"):
-            if self.desk.state.pending() is not None:
-                return ()  # on trial, and watched: it may end at any moment
-            force = self.desk.state.current()
-            force = self._learned(force) if force is not None else None
+            force = self._standing()
             findings = tuple(self._findings(force)) if force is not None else ()
             self._report(findings)
             if findings and force is not None and self._restore:
                 self._put_right(force, findings)
         return findings
+
+    def _standing(self) -> InForce | None:
+        """What is to be looked after: what is in force, also on trial.  Its record is of no use while it is being changed."""
+        force, pending = self.desk.state.current(), self.desk.state.pending()
+        if pending is not None and (force is None or pending.new is None or pending.new.generation != force.generation):
+            return None
+        return self._learned(force) if force is not None else None
 
     def look_on(self) -> None:
         """Look once, as one who goes on: what keeps it from looking is said once, and it is tried again."""
@@ -179,8 +183,11 @@ class Guard:
     def _load_again(self, force: InForce) -> None:
         """The same policy in the next generation: what it was before cannot be trusted, connections are judged anew.
 
-        Where that cannot be recorded, in its own.
+        Where that cannot be recorded, in its own: the record of a trial is the trial's.
         """
+        if self.desk.state.pending() is not None:
+            load_unrecorded(self.desk.kernel, self._made(force))
+            return
         try:
             self._load_next(force)
         except DiskError as error:

@@ -15,8 +15,9 @@ def load_unrecorded(kernel: Kernel, made: Blueprint) -> None:
     """Load `made` in the place of whatever is there.  Raises `EnforcementError`.
 
     What is there in its generation has to go first: what the stateful stage would drop passes for that moment, as it may have
-    before, because of whoever damaged the ruleset.
+    before, because of whoever damaged the ruleset.  Connections are judged anew.
     """
+    kernel.forget(made.force.generation)
     if kernel.marker() is not None:
         kernel.switch(None)
     transaction.replace(kernel, None, made)
