@@ -30,9 +30,8 @@ class Kernel(FakeKernel):
 def test_what_is_on_record_takes_the_place_of_whatever_is_there(holds):
     kernel = Kernel()
     kernel.ruleset = {"nothing": None, "it": MADE.marker, "another": plan_of(2).marker}[holds]
-    before = kernel.ruleset
     load_unrecorded(kernel, MADE)
-    assert kernel.forgotten == [(3, before)], "connections are judged anew, and by the ruleset that comes"
+    assert kernel.forgotten == [(3, MADE.marker)], "what a damaged ruleset has passed is judged anew, once it is gone"
     assert kernel.ruleset == MADE.marker
     assert kernel.tidy
 

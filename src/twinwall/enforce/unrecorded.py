@@ -17,7 +17,7 @@ def load_unrecorded(kernel: Kernel, made: Blueprint) -> None:
     What is there in its generation has to go first: what the stateful stage would drop passes for that moment, as it may have
     before, because of whoever damaged the ruleset.  Connections are judged anew.
     """
-    kernel.forget(made.force.generation)
     if kernel.marker() is not None:
         kernel.switch(None)
     transaction.replace(kernel, None, made)
+    kernel.forget(made.force.generation)  # now: before, the damaged ruleset would have gone on to pass new ones
