@@ -55,6 +55,18 @@ def test_the_search_finds_what_holds_the_address(sets, data):
         assert find(sets, version, address) == {n for n, each in enumerate(sets) if each.contains(version, address)}
 
 
+@settings(deadline=None)
+@given(st.sets(st.tuples(st.integers(0, 3), st.integers(0, 255)), min_size=10, max_size=60), st.data())
+def test_prefixes_with_many_bounds_are_told_apart_to_the_last_address(places, data):
+    """In one /16, so that its bytes are indices, and some of them in a /24 where the last byte is one too."""
+    addresses = sorted(0x0A050000 | third << 8 | fourth for third, fourth in places)
+    sets = [
+        AddressSet(((low, min(low + 1, high - 1)),), ()) for low, high in zip(addresses, [*addresses[1:], 1 << 32], strict=True)
+    ]
+    address = data.draw(st.sampled_from(addresses)) + data.draw(st.integers(-1, 2))
+    assert find(sets, 4, address) == {n for n, each in enumerate(sets) if each.contains(4, address)}
+
+
 def test_every_edge_of_a_prefix_is_sharp_at_every_length():
     for version, bits in ((4, 32), (6, 128)):
         for length in range(0, bits + 1, 1 if version == 4 else 3):
