@@ -83,15 +83,6 @@ def test_a_policy_is_planned_applied_changed_and_taken_away(world):
     assert world.enforced() == "b"
 
 
-def test_rollback_goes_back_and_forth(world):
-    world.apply("a")
-    assert "no other policy" in world.twinwall("rollback", "--yes", expect=5)
-    world.apply("b")
-    for name in ("a", "b", "a"):
-        world.twinwall("rollback", "--yes")
-        assert world.enforced() == name
-
-
 def test_kernel_settings_are_the_policy_s_while_it_is_in_force(world):
     name = "net.netfilter.nf_conntrack_udp_timeout"
     with world.router.entered():
@@ -135,14 +126,6 @@ def test_a_confirmed_trial_stays(world):
     until(lambda: unwatched(world))
     assert world.enforced() == "b"
     assert State(world.state).confirmed().policy.name == world.policies["b"]
-
-
-def test_rollback_ends_a_trial_before_its_time(world):
-    world.apply("a")
-    world.apply("b", "--confirm-within", "1h")
-    world.twinwall("rollback")
-    assert world.enforced() == "a"
-    until(lambda: unwatched(world))
 
 
 def test_a_trial_whose_watchdog_was_killed_is_ended_by_the_next_command(world):
