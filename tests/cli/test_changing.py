@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.running import twinwall, write_policy
-from twinwall.cli import apply, boot, confirm, guard, plan, proposal, rollback, stop
+from twinwall.cli import apply, boot, confirm, guard, plan, rollback, stop
 from twinwall.live.error import EnforcementError
 
 CHANGING = {"plan": plan, "apply": apply, "confirm": confirm, "rollback": rollback, "stop": stop, "boot": boot, "guard": guard}
@@ -32,11 +32,3 @@ def test_a_policy_with_mistakes_is_reported_first(name, unprivileged, tmp_path, 
     policy = write_policy(tmp_path / "policy.yaml", "pas tcp any any -> any 443 (sid:1;)")
     assert twinwall(name, policy, "--state", tmp_path) == 3
     assert "unknown-action" in capsys.readouterr().err
-
-
-def test_what_was_asked_is_gathered_with_its_interfaces(tmp_path):
-    policy = write_policy(tmp_path / "policy.yaml", "pass tcp any any -> any 443 (sid:1;)")
-    asked = proposal.Asked(str(policy), "auto", False, "host", ("eth0",), (), (), ())
-    gathered = asked.gather()
-    assert gathered.reading.policy.attach.interfaces == ("eth0",)
-    assert gathered.source.attach == gathered.reading.policy.attach

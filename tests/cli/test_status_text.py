@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from twinwall.cli.status_data import status_data
 from twinwall.cli.status_text import columns, status_lines
 from twinwall.enforce.journal import Author
 from twinwall.enforce.lock import Holder
@@ -86,15 +85,6 @@ def test_notes_say_what_is_worth_knowing():
     assert any("queue 5 had no room for 5 packets" in line for line in told)
 
 
-def test_the_same_as_data():
-    data = status_data(status())
-    assert data["policy"] == {"name": "p.yaml", "digest": "ab" * 16, "generation": 3, "since": "today"}
-    assert data["interfaces"][1] == {"name": "gone", "present": False, "way": None}
-    assert data["connections"]["statistics"] == {"drop": 3}
-    assert data["settings"] == [{"name": "net.x", "value": "0", "wanted": "1", "required": False}]
-    assert [each["kind"] for each in status_data(Status())["problems"]] == ["none"]
-
-
 def test_columns_are_as_wide_as_they_must_be():
     assert list(columns(("rule", "packets"), [("long name", "1"), ("x", "1,000")])) == [
         "rule       packets",
@@ -132,10 +122,3 @@ def test_an_inspector_is_told_of_where_rules_need_one_and_its_queues_with_who_re
     assert told["inspector"].startswith("does not run with this state folder")
     assert told["queue 5"] == "1 wait; 40 so far, 5 without room; suricata (process 7) receives it"
     assert rows(status(**asked, inspector=duty("inspect")))["inspector"] == "runs (process 12)"
-
-
-def test_programs_read_the_same():
-    data = status_data(status(guard=duty("guard"), receivers=Receivers({1776: "x (process 7)"}, {})))
-    assert data["guard"] == {"running": True, "process": 12}
-    assert data["watchdog"] == data["inspector"] == {"running": False, "process": None}
-    assert data["receivers"]["log_groups"] == {"1776": "x (process 7)"}
