@@ -35,7 +35,7 @@ from twinwall.rules.policy_file import read_policy_text
 
 pytestmark = pytest.mark.kernel
 
-RELOADS, AT_ONCE = 30, 10
+RELOADS, AT_ONCE, TRIES = 30, 10, 10
 QUIET = 1  # seconds after which nothing more will come
 OTHERS = 200  # rules that no packet of the test matches
 PASSED, DROPPED, DROPPED_EARLY = 7000, 7001, 7002
@@ -203,9 +203,13 @@ def test_nothing_is_lost_and_nothing_passes_wrongly(world: World, way: str):
 
 
 def test_packets_are_lost_in_one_transaction(world: World):
+    """How many is chance; on a busy machine a whole try may lose none."""
     gateway = Gateway(world, "nft")
     gateway.change(0)
-    with Flows(world) as flows:
-        for turn in range(AT_ONCE):
-            gateway.change_in_one_transaction(1 + turn % 2)
-    assert flows.lost > 0
+    for _ in range(TRIES):
+        with Flows(world) as flows:
+            for turn in range(AT_ONCE):
+                gateway.change_in_one_transaction(1 + turn % 2)
+        if flows.lost:
+            return
+    pytest.fail(f"of {flows.sent} packets none was lost in the last of {TRIES} tries")
