@@ -49,12 +49,6 @@ def test_all_mistakes_of_a_policy_are_said_where_they_are_and_nothing_comes_of_i
     assert f"{policy}:5:" in said
 
 
-def test_a_warning_about_a_policy_is_said_and_does_not_keep_it_from_being_proposed(tmp_path, capsys):
-    policy = write_policy(tmp_path / "policy.yaml", "pass tcp any any -> any 443 (sid:1;)", "stateless")
-    assert asked(policy).gather() is not None
-    assert "covers one direction only" in capsys.readouterr().err
-
-
 def test_a_plan_that_cuts_the_session_says_so_and_is_refused_with_the_ways_out(capsys):
     given = proposal(CUT, new=made())
     assert warnings(given, capsys) == [f"warning   the SSH connection {WORDS} would be cut: rule 7"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
+
 from twinwall.enforce.blueprint import Blueprint
-from twinwall.enforce.change import Change
+from twinwall.enforce.change import Change, carry_out
 from twinwall.enforce.journal import Author
-from twinwall.enforce.recovery import Attendant
+from twinwall.enforce.recovery import Attendant, recover
 from twinwall.enforce.source import Kind, Source
-from twinwall.enforce.state import Chosen, InForce
+from twinwall.enforce.state import Chosen, InForce, State
 from twinwall.live.error import EnforcementError
 
 POLICY = """twinwall: 1
@@ -75,6 +78,9 @@ class FakeKernel:
         self._step("settled")
         self.settings = target.marker if target is not None else None
 
+    def renumber(self, target):
+        return False
+
     def modes(self, target):
         return dict.fromkeys(target.attach.interfaces, "native")
 
@@ -129,3 +135,36 @@ class FakeWatchdogs:
     @property
     def attendant(self) -> Attendant:
         return Attendant(lambda: self.living, self.arm)
+
+
+class Rig:
+    """State, kernel and watchdogs together."""
+
+    def __init__(self, folder) -> None:
+        self.state = State(folder)
+        self.state.keep_source(source(443))
+        self.kernel = FakeKernel()
+        self.dogs = FakeWatchdogs()
+        self.said = []
+
+    def carry_out(self, wanted):
+        return carry_out(self.state, self.kernel, wanted, self.dogs.arm, self.said.append)
+
+    def recover(self):
+        return recover(self.state, self.kernel, self.dogs.attendant, SOMEBODY)
+
+    def die(self, wanted, step):
+        self.kernel.die_at = self.kernel.steps + step
+        with pytest.raises(Killed):
+            self.carry_out(wanted)
+        self.kernel.die_at = 0
+
+    @property
+    def outcomes(self):
+        return [(entry.action, entry.outcome) for entry in self.state.journal.entries()]
+
+
+def numbered(generation, *labels):
+    """A policy whose flow bits have these numbers."""
+    made = plan_of(generation, 443 if generation == 1 else 80)
+    return replace(made, force=replace(made.force, labels=labels))

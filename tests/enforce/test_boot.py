@@ -7,10 +7,7 @@ import pytest
 from tests.enforce.test_commands import kill_watchdog
 from tests.enforce.world import World
 from tests.live.namespace import why_unavailable
-from twinwall.enforce.closed import closed_ruleset
 from twinwall.enforce.state import State
-from twinwall.live import nft
-from twinwall.policy.model import Mode
 
 pytestmark = pytest.mark.kernel
 
@@ -21,12 +18,6 @@ def world():
         pytest.skip(why_unavailable())
     with World() as made:
         yield made
-
-
-@pytest.mark.parametrize("mode", Mode)
-def test_nft_takes_what_closes_a_machine(world, mode):
-    with world.router.entered():
-        nft.check(closed_ruleset(mode))
 
 
 def test_the_machine_s_start_puts_the_confirmed_policy_in_force(world):

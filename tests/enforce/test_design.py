@@ -6,7 +6,6 @@ import pytest
 
 from tests.enforce.rig import POLICY, FakeKernel, plan_of, source
 from twinwall.enforce.design import design, numbered, standing
-from twinwall.enforce.marker import Marker
 from twinwall.enforce.source import Kind, Source
 from twinwall.enforce.state import InForce, Preference, State
 from twinwall.live.error import EnforcementError
@@ -85,16 +84,6 @@ def test_what_stands_is_what_the_kernel_says_and_the_state_knows(tmp_path):
     assert standing(state, kernel) == plan_of(2).force
     kernel.ruleset = None
     assert standing(state, kernel) is None, "a flushed ruleset is none"
-
-
-@pytest.mark.parametrize("comment", [None, "", "twinwall closed", "twinwall  generation 1", "twinwall ab generation 8", "x"])
-def test_a_comment_that_is_no_marker(comment):
-    assert Marker.parse(comment) is None
-
-
-def test_a_marker_reads_what_it_writes():
-    marker = Marker("ab" * 16, 7)
-    assert Marker.parse(str(marker)) == marker
 
 
 def test_a_file_cannot_be_named_so_that_it_makes_lines_of_its_own():

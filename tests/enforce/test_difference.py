@@ -57,11 +57,6 @@ def test_against_nothing_there_are_rules_and_no_settings():
     assert difference(outline(), NOTHING).counts == {"removed": 8}
 
 
-def test_an_outline_comes_back():
-    assert Outline.decode(outline().encode()) == outline()
-    assert Outline.decode(NOTHING.encode()) == NOTHING
-
-
 def test_rules_that_nobody_numbered_are_told_apart_by_their_order():
     rules = ["pass tcp any any -> any 1 (sid:1;)"]
     two = Outline(stateful=outline(rules).stateful * 2, settings={})

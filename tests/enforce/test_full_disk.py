@@ -12,8 +12,7 @@ import os
 
 import pytest
 
-from tests.enforce.rig import SOMEBODY, change, plan_of, source
-from tests.enforce.test_recovery import Machine
+from tests.enforce.rig import SOMEBODY, Rig, change, plan_of, source
 from twinwall.enforce import journal, state
 from twinwall.enforce.desk import Desk
 from twinwall.enforce.disk import refusal
@@ -67,7 +66,7 @@ def disk(monkeypatch, fault):
 
 @pytest.fixture
 def machine(tmp_path, disk):
-    made = Machine(tmp_path / "state")
+    made = Rig(tmp_path / "state")
     made.carry_out = lambda wanted: desk_of(made).carry_out(wanted)
     for port in (443, 80):
         made.state.keep_source(source(port))

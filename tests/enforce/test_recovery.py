@@ -4,48 +4,19 @@ import dataclasses
 
 import pytest
 
-from tests.enforce.rig import SOMEBODY, FakeKernel, FakeWatchdogs, Killed, change, plan_of, source
+from tests.enforce.rig import SOMEBODY, Rig, change, numbered, plan_of, source
 from twinwall.enforce import change as changes
 from twinwall.enforce import recovery
 from twinwall.enforce.journal import Outcome
-from twinwall.enforce.state import State
 from twinwall.live.error import EnforcementError
 
 STEPS = range(1, 6)
 FIRST, SECOND, THIRD = plan_of(1, 443), plan_of(2, 80), plan_of(3, 8080)
 
 
-class Machine:
-    """State, kernel and watchdogs together."""
-
-    def __init__(self, folder) -> None:
-        self.state = State(folder)
-        self.kernel = FakeKernel()
-        self.dogs = FakeWatchdogs()
-        self.said = []
-
-    def carry_out(self, wanted):
-        return changes.carry_out(self.state, self.kernel, wanted, self.dogs.arm, self.said.append)
-
-    def recover(self):
-        return recovery.recover(self.state, self.kernel, self.dogs.attendant, SOMEBODY)
-
-    def die(self, wanted, step):
-        self.kernel.die_at = self.kernel.steps + step
-        with pytest.raises(Killed):
-            self.carry_out(wanted)
-        self.kernel.die_at = 0
-
-    @property
-    def outcomes(self):
-        return [(entry.action, entry.outcome) for entry in self.state.journal.entries()]
-
-
 @pytest.fixture
 def machine(tmp_path):
-    made = Machine(tmp_path / "state")
-    made.state.keep_source(source(443))
-    return made
+    return Rig(tmp_path / "state")
 
 
 @pytest.fixture
@@ -56,24 +27,6 @@ def running(machine):
 
 def expire(state):
     state.set_pending(dataclasses.replace(state.pending(), deadline=0.0))
-
-
-def test_a_change_is_in_force_confirmed_and_written_down(running):
-    assert running.kernel.ruleset == FIRST.marker
-    assert running.kernel.tidy
-    assert running.state.pending() is None
-    assert running.state.confirmed().policy == FIRST.force.chosen
-    assert running.state.current().modes == {"in0": "native", "out0": "native"}
-    assert running.outcomes == [("apply", Outcome.DONE)]
-    assert running.dogs.armed == []
-    assert running.recover() == ""
-
-
-def test_previous_is_what_was_confirmed_before(running):
-    running.carry_out(change(FIRST, SECOND))
-    assert running.state.confirmed().previous == FIRST.force.chosen
-    running.carry_out(change(SECOND, plan_of(3, 80)))
-    assert running.state.confirmed().previous == FIRST.force.chosen, "the same policy again is no step back"
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -172,20 +125,6 @@ def test_a_trial_with_a_watchdog_is_left_alone(running):
     assert running.outcomes[-1] == ("apply", Outcome.ON_TRIAL)
 
 
-def test_the_watchdog_watches_before_the_kernel_is_touched(running):
-    def arm(pending):
-        assert running.kernel.ruleset == FIRST.marker
-        assert running.kernel.judges == {FIRST.marker}
-        assert running.state.pending() == pending
-        raise EnforcementError("start the watchdog", "no memory", "buy some")
-
-    with pytest.raises(EnforcementError, match="no memory"):
-        changes.carry_out(running.state, running.kernel, change(FIRST, SECOND, within=60), arm, str)
-    assert running.kernel.ruleset == FIRST.marker
-    assert running.state.pending() is None
-    assert running.outcomes[-1] == ("apply", Outcome.REFUSED)
-
-
 def test_a_confirmation_that_was_cut_short_counts(running):
     pending = running.carry_out(change(FIRST, SECOND, within=60))
     changes.confirm(running.state, pending)
@@ -213,47 +152,6 @@ def test_a_ruleset_that_vanished_in_a_trial_is_the_old_one_again(running):
     assert running.kernel.tidy
 
 
-@pytest.mark.parametrize("step", ["check", "prepare", "switch"])
-def test_a_refusal_leaves_the_old_policy_and_is_written_down(running, step):
-    running.kernel.refuse = {step}
-    with pytest.raises(EnforcementError, match="does not want"):
-        running.carry_out(change(FIRST, SECOND))
-    assert running.kernel.ruleset == FIRST.marker
-    assert running.kernel.tidy
-    assert running.state.pending() is None
-    assert running.state.confirmed().policy == FIRST.force.chosen
-    assert running.outcomes[-1] == ("apply", Outcome.REFUSED)
-
-
-def test_a_refusal_after_the_switch_goes_back(running):
-    settle, refusing = running.kernel.settle, [True]
-
-    def once(target):
-        if target is not None and target.marker == SECOND.marker and refusing:
-            refusing.clear()
-            raise EnforcementError("attach", "the driver does not want to", "another driver")
-        settle(target)
-
-    running.kernel.settle = once
-    with pytest.raises(EnforcementError, match="driver"):
-        running.carry_out(change(FIRST, SECOND))
-    assert running.kernel.ruleset == FIRST.marker
-    assert running.kernel.tidy
-
-
-def test_a_switch_that_happened_and_was_not_acknowledged_happened(running):
-    switch = running.kernel.switch
-
-    def unsure(new):
-        switch(new)
-        raise EnforcementError("load the ruleset", "nft was killed", "")
-
-    running.kernel.switch = unsure
-    running.carry_out(change(FIRST, SECOND))
-    assert running.kernel.ruleset == SECOND.marker
-    assert running.kernel.tidy
-
-
 def test_a_state_folder_that_cannot_be_written_does_not_keep_the_old_policy_from_coming_back(running, monkeypatch):
     pending = running.carry_out(change(FIRST, SECOND, within=60))
 
@@ -266,29 +164,6 @@ def test_a_state_folder_that_cannot_be_written_does_not_keep_the_old_policy_from
     said = recovery.restore(running.state, running.kernel, pending, SOMEBODY, "nobody confirmed it in time")
     assert running.kernel.ruleset == FIRST.marker
     assert "No space left" in said
-
-
-def test_a_state_folder_that_cannot_be_written_refuses_a_change_before_it_begins(running, monkeypatch):
-    def full(*_):
-        raise EnforcementError("write", "No space left on device", "free some space")
-
-    monkeypatch.setattr(running.state, "set_pending", full)
-    steps = running.kernel.steps
-    with pytest.raises(EnforcementError, match="No space"):
-        running.carry_out(change(FIRST, SECOND))
-    assert running.kernel.steps == steps
-
-
-def test_a_policy_that_cannot_be_rendered_is_refused_before_anything_is_written(running):
-    class Unrenderable(type(SECOND)):
-        @property
-        def ruleset(self):
-            raise EnforcementError("render", "no", "no")
-
-    with pytest.raises(EnforcementError):
-        running.carry_out(change(FIRST, Unrenderable(SECOND.force, SECOND.source)))
-    assert running.state.pending() is None
-    assert not running.state.policy_folder(SECOND.force.chosen.digest).exists()
 
 
 def test_a_trial_in_another_network_namespace_is_left_to_its_watchdog(running):
@@ -311,12 +186,6 @@ def test_a_trial_in_a_namespace_that_is_gone_is_taken_back(running):
     assert running.kernel.ruleset == FIRST.marker
 
 
-def numbered(generation, *labels):
-    """A policy whose flow bits have these numbers."""
-    made = plan_of(generation, 443 if generation == 1 else 80)
-    return dataclasses.replace(made, force=dataclasses.replace(made.force, labels=labels))
-
-
 @pytest.mark.parametrize("within", [None, 60])
 def test_a_number_that_was_given_to_a_flow_bit_stays_given_whatever_becomes_of_the_policy(machine, within):
     old, new = numbered(1, "web"), numbered(2, "web", "late")
@@ -335,11 +204,3 @@ def test_a_number_that_was_given_to_a_flow_bit_stays_given_whatever_becomes_of_t
         assert machine.recover().startswith("restored")
     assert machine.state.current().labels == ("web", "late")
     assert machine.kernel.flow_bits == {"web"}
-
-
-def test_where_numbers_begin_anew_no_connection_has_a_flow_bit(machine):
-    machine.kernel.flow_bits = {"web"}
-    old = numbered(1, "late")
-    old.__dict__["ruleset"] = FIRST.ruleset
-    machine.carry_out(change(None, old))
-    assert machine.kernel.flow_bits == set()
