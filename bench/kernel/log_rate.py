@@ -8,12 +8,14 @@ processor time, with the compiled decoder and with the interpreter.  Needs root.
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from tests.oracle.kernel import Namespace, why_unavailable
+from twinwall.cli.main import COLLECT
 from twinwall.enforce.log import EventLog, decoding_machine
 from twinwall.enforce.rulebook import FixedRules, RuleBook
 from twinwall.enforce.source import Kind, Source
@@ -66,6 +68,7 @@ def main() -> int:
     if why:
         sys.stdout.write(f"{why}\n")
         return 1
+    gc.set_threshold(*COLLECT)  # as the program does
     space = Namespace()
     try:
         space.run("ip", "link", "set", "lo", "up")
