@@ -194,6 +194,31 @@ def test_an_interface_that_came_back_gets_its_program(world):
     assert world.enforced() == "a"
 
 
+def shortcuts(world):
+    """What the base chain's shortcuts are for: interfaces by name, or numbers that none has."""
+    listed = world.router.run("nft", "list", "chain", "inet", "twinwall", "forward")
+    return [line.split()[1].strip('"') for line in listed.splitlines() if "iif" in line]
+
+
+@pytest.mark.parametrize("way", ["xdp", "nft"])
+def test_an_interface_that_came_back_gets_its_shortcut_and_nothing_is_said_of_it(way):
+    if why_unavailable():
+        pytest.skip(why_unavailable())
+    with World() as world:
+        world.apply("a", "--stateless", way)
+        watched = Watched(world)
+        assert (watched.look(), shortcuts(world)) == (set(), ["in0", "out0"])
+        world.router.run("ip", "link", "del", "in0")
+        assert (watched.look(), shortcuts(world)) == (set(), ["out0"])
+        world.plug_in0()
+        watched.look()
+        assert (watched.look(), shortcuts(world)) == (set(), ["in0", "out0"])
+        assert world.enforced() == "a"
+        with world.router.entered():
+            assert not watched.guard.desk.damaged(State(world.state).current())
+        assert not any("changed" in each for each in watched.said)
+
+
 def test_it_only_reports_if_told_so_and_only_once(world):
     watched = Watched(world, restore=False)
     world.router.run("ip", "link", "set", "in0", "xdp", "off")

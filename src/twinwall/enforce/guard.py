@@ -74,6 +74,8 @@ class Guard:
             self._report(findings)
             if findings and force is not None and self._restore:
                 self._put_right(force, findings)
+            elif force is not None and self._restore:
+                self._renumber(force)
         return findings
 
     def _standing(self) -> InForce | None:
@@ -172,8 +174,16 @@ class Guard:
         if refused:
             raise refused[0]
 
+    def _renumber(self, force: InForce) -> None:
+        """Interfaces that came, or came back, get the fast path; it is no damage that they had none."""
+        if self.desk.kernel.renumber(self._made(force)) and self.desk.state.pending() is None:
+            self._record(force)
+
     def _settle(self, force: InForce) -> None:
         self.desk.kernel.settle(self._made(force))
+        self._record(force)
+
+    def _record(self, force: InForce) -> None:
         seen = change.observed(self.desk.kernel, self._made(force))
         try:
             self.desk.state.set_current(replace(seen, since=force.since) if seen is not None else None)

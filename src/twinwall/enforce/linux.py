@@ -31,9 +31,11 @@ from twinwall.live.nft import TABLES, Table
 from twinwall.live.nft_objects import RULESETS, marker_text, objects, staged_generation, sweep, unhook
 from twinwall.live.queue_rule import QueueRule
 from twinwall.live.table_comment import generation_number, table_comment
+from twinwall.policy.model import Mode
+from twinwall.render.fast import KNOWN
 from twinwall.render.marks import CT_GENERATION, CT_GENERATION_SHIFT
 from twinwall.render.stateless import drops_script, stateless_table, table_name
-from twinwall.render.switch import hook_text
+from twinwall.render.switch import Hook, hook_text
 from twinwall.render.sysctls import Setting
 
 RULESET = Table("inet", "twinwall")
@@ -41,7 +43,9 @@ BRIDGE = "net.bridge."  # without these settings a bridge's packets pass the rul
 NETDEV = tuple(table for table in TABLES if table.family == "netdev")
 # Of a listing, what chains hang on, and what rules name by number.  Together in one pattern they take fifty times as long.
 DEVICES = re.compile(r" devices? (?:= )?(?:\{[^}]*\}|\S+)(?= priority)")
-NUMBERED = re.compile(r"\tiif \S+")
+SHORTCUT = rf"\n\t+iif \S+ meta mark 0x\w+ ct state established ct mark & 0x\w+ vmap @{KNOWN}\.\d+(?=\n)"
+NUMBERED = re.compile(rf"{SHORTCUT}|\tiif \S+")
+NUMBER = re.compile(r"\tiif (\S+)")
 
 
 class LinuxKernel:
@@ -52,6 +56,7 @@ class LinuxKernel:
         self._state = state
         self.programs = Programs(announce)
         self._keep_open: tuple[int, ...] = ()
+        self._numbers: Mapping[str, int] | None = None  # of the interfaces, as the ruleset has them
 
     def hold(self, descriptor: int) -> None:
         """Let `nft` hold the lock with this process, so that a killed command's transaction is over before another begins."""
@@ -97,7 +102,9 @@ class LinuxKernel:
         if new is None:
             self._load(unhook())
         else:
-            self._load(unhook(new.ruleset.hooks) + new.ruleset.switch({each.name: each.index for each in links()}))
+            numbers = _numbers(new)
+            self._load(unhook(new.ruleset.hooks) + new.ruleset.switch(numbers))
+            self._numbers = numbers
 
     def settle(self, target: Blueprint | None) -> None:
         """Make everything else as `target` has it."""
@@ -108,6 +115,21 @@ class LinuxKernel:
             self._set(target.settings)
         else:
             self._give_back()
+
+    def renumber(self, target: Blueprint) -> bool:
+        """Write the shortcuts anew if they name interfaces by numbers that these do not have; whether that was so.
+
+        The ruleset is looked at only if a number is another one than the last time.
+        """
+        numbers = _numbers(target)
+        if numbers == self._numbers or target.attach.mode is not Mode.GATEWAY:
+            return False
+        hooks: list[Hook] = []
+        if _shortcuts() != [f'"{name}"' for name in target.attach.interfaces if name in numbers]:
+            hooks = [hook for hook in target.ruleset.hooks if hook.shortcut is not None and hook.shortcut.interfaces]
+            self._load(hook_text(hooks, target.force.generation, numbers))
+        self._numbers = numbers
+        return bool(hooks)
 
     def modes(self, target: Blueprint) -> Mapping[str, str]:
         """Interface → native or generic."""
@@ -137,7 +159,10 @@ class LinuxKernel:
         return generation_number()
 
     def fingerprint(self) -> str:
-        """A digest of the listings of all our tables without counters; interfaces come and go, and are not part of it."""
+        """A digest of the listings of all our tables without counters; interfaces come and go, and are not part of it.
+
+        Nor are the shortcuts, which say nothing that the rest does not say: there is one for each interface that is there.
+        """
         there = [table for table in (*RULESETS, *NETDEV) if table_comment(table) is not None]
         parts = [part for table in there for part in _parts(NUMBERED.sub("", DEVICES.sub("", nft.still(table))))]
         return hashlib.sha256("".join([*parts, queue_rule.still()]).encode()).hexdigest()[:32]
@@ -216,6 +241,16 @@ class LinuxKernel:
             self._state.set_originals({})
             if failures:
                 raise failures[0]
+
+
+def _numbers(target: Blueprint) -> dict[str, int]:
+    """The numbers of the attached interfaces that there are."""
+    return {each.name: each.index for each in links() if each.name in target.attach.interfaces}
+
+
+def _shortcuts() -> list[str]:
+    """The interfaces of a gateway's shortcuts: their names, quoted, or a number that none has."""
+    return NUMBER.findall(nft.ask(["list", "chain", *RULESET, "forward"], "list a base chain"))
 
 
 def _parts(listing: str) -> list[str]:

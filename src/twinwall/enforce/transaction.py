@@ -43,6 +43,9 @@ class Kernel(Protocol):
     def settle(self, target: Blueprint | None) -> None:
         """Make everything but the ruleset as `target` has it: programs, settings, the queue; nothing else stays."""
 
+    def renumber(self, target: Blueprint) -> bool:
+        """Let the ruleset name the target's interfaces by the numbers that they have now; whether it did not."""
+
     def modes(self, target: Blueprint) -> Mapping[str, str]:
         """How each interface's program runs (`native`, `generic`); an interface that is missing now is not named."""
 

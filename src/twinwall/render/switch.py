@@ -14,7 +14,7 @@ generation (`judge.3`):
 
 A shortcut says nothing that the generation's own chain does not say too: it ends the way of nearly every packet two chains
 earlier, and compares an interface's number instead of its name, which costs a quarter of it.  Who loads the switch knows the
-numbers; an interface that comes back under another one has no shortcut until the next change.
+numbers; an interface that comes back under another one has no shortcut until the guard, or the next change, has written it.
 """
 
 from __future__ import annotations
