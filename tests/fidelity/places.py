@@ -20,6 +20,7 @@ from tests.fidelity.host import is_damaged
 from tests.fidelity.traffic import INSIDE
 
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+SHORTEST = 28  # an IPv4 header and the ports
 ECHOES = {ICMP: (8, 0), ICMP6: (128, 129)}  # request, reply
 ERRORS = {ICMP: frozenset({3, 4, 11, 12}), ICMP6: frozenset({1, 2, 3, 4})}  # Linux drops redirects about what it translates
 
@@ -69,7 +70,7 @@ def place_of(packet: bytes) -> Place | None:
 
 def _place_of_error(packet: bytes, quoted: bytes) -> Place | None:
     """An error that goes to the sender of a packet of which the ports are quoted."""
-    if len(quoted) < 1 or version_of(quoted) != version_of(packet) or len(quoted) < header_length(quoted) + 8:
+    if len(quoted) < SHORTEST or version_of(quoted) != version_of(packet) or len(quoted) < header_length(quoted) + 8:
         return None
     if protocol_of(quoted) not in (TCP, UDP):
         return None
