@@ -12,7 +12,7 @@ from tests.oracle.kernel import why_unavailable
 from tests.render.conversing import ANSWER, HANDSHAKE, MORE, OPTIONS, QUESTION, UDP, Gateway, Talk, counted, load, marks
 from twinwall.render.chains import Chains
 from twinwall.render.fast import KNOWN, render_fast_set
-from twinwall.render.marks import CT_FAST_ORIGINAL, CT_FAST_REPLY, CT_FAST_REPLY_NO_RULE, CT_PASS, CT_RULE
+from twinwall.render.marks import CT_FAST_ORIGINAL, CT_FAST_REPLY, CT_FAST_REPLY_NO_RULE, CT_PASS, CT_RULE, STATELESS_PASS
 
 FAST = CT_FAST_ORIGINAL | CT_FAST_REPLY | CT_FAST_REPLY_NO_RULE
 CASES = {
@@ -130,6 +130,13 @@ def test_a_mark_that_somebody_else_sets_costs_the_shortcut_and_changes_nothing(t
     with_next = replace(OPTIONS, generation=2)
     load(talk.gateway, "drop tcp any any -> any 443 ()", options=with_next, more=SOMEBODY)
     assert not any(talk.send(QUESTION, ANSWER, MORE))
+
+
+@pytest.mark.kernel
+def test_a_mark_that_somebody_else_sets_does_not_say_that_the_stateless_stage_passed_the_packet(talk: Talk):
+    """`CONNMARK --restore-mark`, for example, where a direction's rules have been asked."""
+    load(talk.gateway, "drop udp any any -> any 53 ()", more=SOMEBODY.replace("0xc0000001", f"{STATELESS_PASS:#x}"))
+    assert not any(talk.send(UDP.udp(), UDP.swapped().udp()))
 
 
 def test_rules_that_pass_both_ways_are_a_set_if_there_are_any():

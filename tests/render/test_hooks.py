@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.oracle.kernel import why_unavailable
-from tests.render.conversing import ANSWER, HANDSHAKE, OPTIONS, QUESTION, Gateway, Talk, counted, load, marks
+from tests.render.conversing import ANSWER, HANDSHAKE, OPTIONS, QUESTION, UDP, Gateway, Talk, counted, load, marks
 from twinwall.policy.model import Attach, InspectionFailure, Mode
 from twinwall.render.chains import Chains
 from twinwall.render.hooks import render_early, render_hooks, render_inspection, shortcuts
@@ -114,3 +114,38 @@ def test_what_nobody_decides_is_dropped(talk: Talk):
     assert talk.send(HANDSHAKE[0]) == [False]
     assert counted(talk.gateway, "drop_inspection_failed") == 1
     assert not marks(talk.gateway, "tcp")
+
+
+ROUTING = """
+table inet somebody {{
+  chain routing {{
+    type filter hook prerouting priority mangle; policy accept;
+    meta mark set {mark:#x}
+  }}
+}}
+"""
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("action", [RuleAction.DROP, RuleAction.INSPECT])
+def test_a_mark_for_routing_is_not_taken_for_the_inspectors(talk: Talk, action: RuleAction):
+    load(
+        talk.gateway,
+        "pass udp any any -> any 53 ()",
+        RULE,
+        options=TARGET,
+        more=ROUTING.format(mark=action << ACTION_SHIFT | 1),
+    )
+    assert talk.send(UDP.udp(), UDP.swapped().udp(), UDP.udp()) == [True] * 3
+    assert counted(talk.gateway, "drop_inspection") == 0
+
+
+def test_what_comes_from_elsewhere_is_no_business_of_the_inspectors():
+    for mode, asked in ((Mode.GATEWAY, 'iifname { "lan0" } '), (Mode.HOST, 'oifname { "lan0" } '), (Mode.BRIDGE, "")):
+        attach = Attach(mode, ("lan0",))
+        chains = rendered(
+            lambda chains, ends, attach=attach: render_inspection(chains, ends, attach, RenderOptions(queue=QueueWay.NATIVE))
+        )
+        hook = "output" if mode is Mode.HOST else "forward"
+        assert f"meta mark & 0x00700000 != 0x0 {asked}goto inspected" in chains[f"inspected_{hook}"]
+        assert f"== 0x00500000 {asked}queue" in chains[f"queue_{hook}"]

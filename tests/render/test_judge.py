@@ -22,7 +22,7 @@ def test_an_established_packet_is_asked_about_first():
     known, *lines = judged(StatefulStage())
     assert known == "a lookup"
     assert lines[0].startswith("ct state established ct mark & 0xe1f00000 vmap {")
-    assert lines[1] == "meta mark & 0x08000000 != 0x0 accept"
+    assert lines[1] == "ct state untracked meta mark & 0x08000000 != 0x0 accept"
     assert lines[-1] == "goto place"
 
 

@@ -133,14 +133,18 @@ def render_untracked_answers(chains: Chains) -> None:
 
 
 def render_inspection(chains: Chains, ends: Ends, attach: Attach, options: RenderOptions) -> None:
-    """Packets for the inspector leave at +1; at +2 his decision is written on the connection."""
+    """Packets for the inspector leave at +1; at +2 his decision is written on the connection.
+
+    What comes from elsewhere has its marks from somebody else; on a bridge, all comes from the bridge.
+    """
     for hook in HOOKS[attach.mode]:
+        ours = "" if attach.mode is Mode.BRIDGE else f"{'oifname' if hook == 'output' else 'iifname'} {names(attach)} "
         if options.queue is QueueWay.NATIVE:
             flags = "fanout,bypass" if attach.on_inspection_failure is InspectionFailure.PASS else "fanout"
             low, high = attach.queues
-            line = f"{ACTION} == {action(RuleAction.INSPECT)} queue flags {flags} to {low}-{high}"
+            line = f"{ACTION} == {action(RuleAction.INSPECT)} {ours}queue flags {flags} to {low}-{high}"
             chains.add(f"queue_{hook}", [base(hook, QUEUE), line])
-        chains.add(f"inspected_{hook}", [base(hook, INSPECTED), f"{ACTION} != 0x0 goto inspected"])
+        chains.add(f"inspected_{hook}", [base(hook, INSPECTED), f"{ACTION} != 0x0 {ours}goto inspected"])
     number = options.generation << CT_GENERATION_SHIFT
     targets = {}
     for which, bit, verdict in (

@@ -49,10 +49,13 @@ def render_judge(
     if stage.invalid in VERDICTS:
         invalid = ends.end(VERDICTS[stage.invalid], Reason.INVALID, "0x00000000")
     ends.counter(COUNTER)
+    # Somebody's mark for routing must not be taken for what an inspector reads and writes, behind this chain.
+    foreign = [f"{ACTION} != 0x0 meta mark set meta mark & {STATELESS_PASS:#010x}"] if _inspects(stage) else []
     lines = [
+        *foreign,
         *known,
         render_fast_ask(chains, ends, options.generation),
-        f"meta mark & {STATELESS_PASS:#010x} != 0x0 accept",
+        f"ct state untracked meta mark & {STATELESS_PASS:#010x} != 0x0 accept",
         INET.guard,
         # Behind an IPv6 authentication header nftables sees no ports and no protocol, though the tracker and replay do.
         f"meta nfproto ipv6 meta l4proto {AH} {ends.counter('drop_behind_ah')} drop",
@@ -69,6 +72,10 @@ def render_judge(
         "goto place",
     ]
     chains.add("judge", lines)
+
+
+def _inspects(stage: StatefulStage) -> bool:
+    return any(rule.inspect for rule in stage.rules)
 
 
 def _generations(chains: Chains, ends: Ends, options: RenderOptions, *, flows: bool) -> str:
