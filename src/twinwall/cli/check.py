@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,11 +15,10 @@ from twinwall.cli.policy_options import aws_options, policy_options
 
 if TYPE_CHECKING:
     from twinwall.compile.policy import CompiledPolicy
+    from twinwall.engine.story_data import Data
     from twinwall.formats.aws.options import AwsOptions
     from twinwall.formats.load import Reading
     from twinwall.policy.diagnostic import Diagnostic
-
-Data = dict[str, Any]  # what JSON can say
 
 
 @dataclass(frozen=True)

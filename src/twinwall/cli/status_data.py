@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 from twinwall.enforce.lock import Holder
 from twinwall.enforce.state import Chosen
 from twinwall.enforce.status import Status
 from twinwall.enforce.status_problems import problems, remarks
 
-Data = dict[str, Any]  # what JSON can say
+if TYPE_CHECKING:
+    from twinwall.engine.story_data import Data
 
 
 def status_data(status: Status) -> Data:

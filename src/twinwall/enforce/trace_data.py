@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twinwall.enforce.trace_story import KernelStory
-from twinwall.engine.story_data import rule_data
+from twinwall.engine.story_data import Data, rule_data
 from twinwall.live.nftrace import Step
-
-Data = dict[str, Any]  # what JSON can say
 
 
 def trace_data(story: KernelStory) -> Data:

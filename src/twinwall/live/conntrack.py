@@ -9,7 +9,7 @@ import errno
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from twinwall.live.connection import TUPLE_ZONE, Attribute, ConntrackEntry, FiveTuple, decode_entry, family
 from twinwall.live.netlink import (
@@ -19,6 +19,7 @@ from twinwall.live.netlink import (
     Message,
     NetlinkError,
     NetlinkSocket,
+    SocketHolder,
     attribute,
     attributes,
     nested,
@@ -69,7 +70,7 @@ class TableFill:
     statistics: dict[str, int]
 
 
-class ConnectionTable:
+class ConnectionTable(SocketHolder):
     """The connections of this network namespace.  A context manager."""
 
     def __init__(self) -> None:
@@ -146,18 +147,8 @@ class ConnectionTable:
                     sums[STATISTICS[kind]] += int.from_bytes(value)
         return TableFill(int.from_bytes(found.get(1, b"")), int.from_bytes(found.get(2, b"")), sums)
 
-    def close(self) -> None:
-        """Let the table go."""
-        self._socket.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class ConntrackEvents:
+class ConntrackEvents(SocketHolder):
     """Hears of connections that appear, change or end while it is open.  A context manager.
 
     With `net.netfilter.nf_conntrack_events` at 2 (Linux's default) the kernel reports only connections that began while
@@ -176,16 +167,6 @@ class ConntrackEvents:
         """Wait for events (None: for ever) and return those that came.  Raises `NetlinkError`."""
         messages, lost = self._socket.receive(timeout)
         return Events([event for message in messages if (event := decode_event(message)) is not None], lost)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def decode_event(message: Message) -> ConntrackEvent | None:

@@ -9,8 +9,7 @@ import errno
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from twinwall.live.error import EnforcementError
 from twinwall.live.netlink import (
@@ -18,6 +17,7 @@ from twinwall.live.netlink import (
     Message,
     NetlinkError,
     NetlinkSocket,
+    SocketHolder,
     attribute,
     attributes,
     nested,
@@ -149,7 +149,7 @@ def set_master(port: Link, master: Link | None) -> None:
         netlink.request(action, SET_LINK, INTERFACE.pack(0, 0, port.index, 0, 0) + attribute(IFLA_MASTER, index))
 
 
-class LinkEvents:
+class LinkEvents(SocketHolder):
     """What happens to interfaces from now on.  A context manager."""
 
     def __init__(self) -> None:
@@ -169,9 +169,3 @@ class LinkEvents:
         messages, lost = self._socket.receive(timeout)
         wanted = [each for each in messages if each.kind in (NEW_LINK, DELETED_LINK)]
         return LinkNews([LinkEvent(_decoded(each), each.kind == NEW_LINK) for each in wanted], lost)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._socket.close()

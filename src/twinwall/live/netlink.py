@@ -265,6 +265,22 @@ class NetlinkSocket:
         self.close()
 
 
+class SocketHolder:
+    """What works through a netlink socket of its own, `_socket`: a context manager that lets it go in the end."""
+
+    _socket: NetlinkSocket
+
+    def close(self) -> None:
+        """Let the socket go, and with it every subscription and binding."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 def refusal(action: str, message: Message) -> NetlinkError | None:
     """What an ERROR or DONE message says; None if it says that all went well."""
     number = -int.from_bytes(message.payload[:4], sys.byteorder, signed=True) if len(message.payload) >= 4 else 0

@@ -10,9 +10,9 @@ import socket
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from twinwall.live.netlink import NETLINK_NETFILTER, NetlinkError, NetlinkSocket, attribute, attributes
+from twinwall.live.netlink import NETLINK_NETFILTER, NetlinkError, NetlinkSocket, SocketHolder, attribute, attributes
 from twinwall.live.receiver import claimed
 
 SUBSYSTEM = 4 << 8
@@ -60,8 +60,11 @@ class Logged(NamedTuple):
     lost: int
 
 
-class LogGroup:
-    """Receives one NFLOG group of this network namespace, which nobody else may do at the same time.  A context manager."""
+class LogGroup(SocketHolder):
+    """Receives one NFLOG group of this network namespace, which nobody else may do at the same time.  A context manager.
+
+    While nobody does, the kernel drops what rules report to the group.
+    """
 
     def __init__(self, group: int, *, copy: int = 0xFFFF, buffer: int = RECEIVE_BUFFER, gather: int = GATHER) -> None:
         """`copy`: how many bytes of a packet to ask for.  `gather`: how long, in 1/100 s, a packet may wait for others."""
@@ -106,16 +109,6 @@ class LogGroup:
         missing = 0 if self._expected is None else current - self._expected & 0xFFFFFFFF
         self._expected = current + 1 & 0xFFFFFFFF
         return missing
-
-    def close(self) -> None:
-        """Stop receiving; the kernel then drops what rules report to the group."""
-        self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def decode_packet(family: int, found: Mapping[int, bytes]) -> LoggedPacket:

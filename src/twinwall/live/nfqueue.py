@@ -13,7 +13,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from twinwall.live.error import EnforcementError
 from twinwall.live.netlink import (
@@ -23,6 +23,7 @@ from twinwall.live.netlink import (
     Message,
     NetlinkError,
     NetlinkSocket,
+    SocketHolder,
     attribute,
     attributes,
     refusal,
@@ -94,8 +95,10 @@ def queues() -> list[QueueFill]:
     return [QueueFill(row[0], row[2], row[5], row[6], row[7], row[1]) for row in rows]
 
 
-class PacketQueue:
+class PacketQueue(SocketHolder):
     """Receives one queue of this network namespace.  A context manager; while it is closed the kernel's failure policy holds.
+
+    What waits in it when it is closed is dropped.
 
     `fail_open`: packets for which a full queue or a full socket has no room pass instead of being dropped.
     """
@@ -141,16 +144,6 @@ class PacketQueue:
     def _verdict(self, kind: int, answer: Answer) -> tuple[int, int, bytes]:
         said = attribute(VERDICT_HEAD, struct.pack("!II", answer.verdict, answer.number))
         return kind, REQUEST, self._head + said + attribute(MARK, answer.mark.to_bytes(4))
-
-    def close(self) -> None:
-        """Let the queue go; what waits in it is dropped."""
-        self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _grouped(answers: Sequence[Answer]) -> list[tuple[int, Answer]]:

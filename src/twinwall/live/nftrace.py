@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from twinwall.live.netlink import NETLINK_NETFILTER, Message, NetlinkSocket, attributes
+from twinwall.live.netlink import NETLINK_NETFILTER, Message, NetlinkSocket, SocketHolder, attributes
 
 GROUP = 9  # NFNLGRP_NFTRACE
 MESSAGE = 10 << 8 | 17  # NFT_MSG_TRACE
@@ -112,7 +111,7 @@ class Steps(NamedTuple):
     lost: bool
 
 
-class TraceListener:
+class TraceListener(SocketHolder):
     """Hears of traced packets of this network namespace.  A context manager."""
 
     def __init__(self, buffer: int = RECEIVE_BUFFER) -> None:
@@ -131,12 +130,6 @@ class TraceListener:
         """Wait for messages (None: for ever) and return those that came.  Raises `NetlinkError`."""
         messages, lost = self._socket.receive(timeout)
         return Steps([decode_step(each) for each in messages if each.kind == MESSAGE], lost)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._socket.close()
 
 
 def decode_step(message: Message) -> Step:
