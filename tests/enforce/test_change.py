@@ -72,35 +72,6 @@ def test_a_refusal_leaves_the_old_policy_and_is_written_down(running, step):
     assert running.outcomes[-1] == ("apply", Outcome.REFUSED)
 
 
-def test_a_refusal_after_the_switch_goes_back(running):
-    settle, refusing = running.kernel.settle, [True]
-
-    def once(target):
-        if target is not None and target.marker == SECOND.marker and refusing:
-            refusing.clear()
-            raise EnforcementError("attach", "the driver does not want to", "another driver")
-        settle(target)
-
-    running.kernel.settle = once
-    with pytest.raises(EnforcementError, match="driver"):
-        running.carry_out(change(FIRST, SECOND))
-    assert running.kernel.ruleset == FIRST.marker
-    assert running.kernel.tidy
-
-
-def test_a_switch_that_happened_and_was_not_acknowledged_happened(running):
-    switch = running.kernel.switch
-
-    def unsure(new):
-        switch(new)
-        raise EnforcementError("load the ruleset", "nft was killed", "")
-
-    running.kernel.switch = unsure
-    running.carry_out(change(FIRST, SECOND))
-    assert running.kernel.ruleset == SECOND.marker
-    assert running.kernel.tidy
-
-
 def test_a_state_folder_that_cannot_be_written_refuses_a_change_before_it_begins(running, monkeypatch):
     monkeypatch.setattr(running.state, "set_pending", full)
     steps = running.kernel.steps
