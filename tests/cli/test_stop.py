@@ -47,11 +47,13 @@ def test_a_stop_on_trial_can_be_taken_back(filtering, capsys):
 
 def test_a_trial_has_to_be_ended_first(filtering, tmp_path, capsys):
     apply_other(tmp_path, "--confirm-within", "10m")
+    capsys.readouterr()
     assert twinwall("stop", "--yes") == ExitCode.KERNEL
-    said = capsys.readouterr().err
-    assert "other.yaml" in said
-    assert " is on trial until " in said
-    assert "    hint: say `twinwall confirm` or `twinwall rollback` first\n" in said
+    said = capsys.readouterr()
+    assert said.out == "", "no plan of what is refused"
+    assert "other.yaml" in said.err
+    assert " is on trial until " in said.err
+    assert "    hint: say `twinwall confirm` or `twinwall rollback` first\n" in said.err
     assert held() == "other.yaml"
 
 
