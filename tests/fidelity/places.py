@@ -20,6 +20,7 @@ from tests.fidelity.host import is_damaged
 from tests.fidelity.traffic import INSIDE
 
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+TWO_ZEROS = (b"\0\0", b"\xff\xff")  # checksums that are equal: a translated packet may have the other one
 SHORTEST = 28  # an IPv4 header and the ports
 ECHOES = {ICMP: (8, 0), ICMP6: (128, 129)}  # request, reply
 ERRORS = {ICMP: frozenset({3, 4, 11, 12}), ICMP6: frozenset({1, 2, 3, 4})}  # Linux drops redirects about what it translates
@@ -54,6 +55,8 @@ def place_of(packet: bytes) -> Place | None:
     if piece_of(packet) or is_damaged(packet) or fix_checksums(packet) != packet:
         return None
     protocol, start = protocol_of(packet), header_length(packet)
+    if protocol in CHECKSUMS and packet[start + CHECKSUMS[protocol] :][:2] in TWO_ZEROS:
+        return None
     if protocol in ERRORS and packet[start] in ERRORS[protocol]:
         return _place_of_error(packet, packet[start + 8 :])
     ports = ports_of(packet)

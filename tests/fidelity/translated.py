@@ -80,12 +80,12 @@ def nat_section(rng: Random) -> str:
 
 
 class FarEnd:
-    """Who answers outside: `wire` says how a packet stands on the wire, `came` and `began` learn what Linux translates."""
+    """Who answers outside: `wire` says how a packet stands on the wire, the others learn what Linux translates."""
 
     def __init__(self) -> None:
         self.forwards: Forwards = {}
         self._seen: dict[Talk, End] = {}
-        self._flows: dict[Talk, int] = {}  # of conversations that Linux translates, or began without
+        self._flows: dict[Talk, int] = {}  # the last that began in each conversation
         self._lost: set[Talk] = set()
 
     def target(self, talk: Talk) -> End | None:
@@ -106,10 +106,6 @@ class FarEnd:
         quoted = rewritten(packet[start:], target)
         return fix_checksums(with_destination(packet[:start], target.address) + fix_ipv4(quoted))
 
-    def began(self, place: Place) -> None:
-        """A conversation began from the outside, and the policy lets it."""
-        self._seen[place.talk] = self._forward(place.talk) or place.talk.inside
-
     def came(self, packet: bytes, place: Place) -> None:
         """A packet of the conversation came out outside."""
         ports = ports_of(packet)
@@ -123,8 +119,10 @@ class FarEnd:
             other = self._flows.get(talk, flow) != flow and self.target(talk) != self._forward(talk)
             if other and not place.leaves:
                 self._lost.add(talk)
-            if answer.verdict == "pass":
+            if answer.verdict == "pass" and self._flows.get(talk) != flow:
                 self._flows[talk] = flow
+                if not place.leaves:
+                    self._seen[talk] = self._forward(talk) or talk.inside
         return talk in self._lost
 
 
@@ -237,8 +235,6 @@ def drive(gateway: Gateway, far: FarEnd, half: Half) -> Driven:
             if wire != each.packet and answer.label == "invalid":
                 unseen.add(index)
             gateway.put(each.link, ethernet(each.link, wire))
-            if (answer.verdict, answer.label, place.leaves) == ("pass", "new original", False):
-                far.began(place)
             leaves = place.leaves and answer.verdict == "pass"
             for link, frame in come_out(gateway, name_of(each.packet) if leaves else None):
                 packet = frame[14:]
