@@ -17,11 +17,11 @@ from twinwall.live import nft
 from twinwall.live.grace import wait_for_packets
 from twinwall.live.nft import Table
 from twinwall.live.nft_counts import read_counts
-from twinwall.live.nft_objects import sweep
+from twinwall.live.nft_objects import sweep, unhook
 from twinwall.render.options import RenderOptions, StatelessWay
 from twinwall.render.ready import INET
 from twinwall.render.ruleset import render_ruleset
-from twinwall.render.stateless import remove_table, stateless_table
+from twinwall.render.stateless import remove_table, stateless_table, table_name
 from twinwall.render.switch import hook_text
 from twinwall.rules.policy_file import read_policy_text
 
@@ -125,7 +125,8 @@ def take_over(found, generation: int) -> None:
     nft.load(hook_text(stamps.hooks(), generation))
     wait_for_packets()  # that have one stamp only
     nft.load(ruleset.switch({}))
-    wait_for_packets()  # that are in what goes now
+    nft.load(unhook(tables=[Table("netdev", table_name(generation + 1))]) or "# nothing\n")
+    wait_for_packets()  # that are in what goes now: a table that goes with its hook is empty to those
     nft.load(remove_table(generation + 1))
     nft.load(sweep(lambda each: each != generation) or "# nothing\n")
 
