@@ -144,9 +144,7 @@ class _Nodes:
             found[many] = np.uint64(SPREAD) | self._place(below.astype(np.uint32).view(np.uint64), len(many))
         return found
 
-    def _search(
-        self, keys: Words, values: Words, starts: Words, before: NDArray[np.int64], inside: NDArray[np.int64]
-    ) -> Words:
+    def _search(self, keys: Words, values: Words, starts: Words, before: NDArray[np.int64], inside: NDArray[np.int64]) -> Words:
         """A node for each prefix: its start, and the bounds inside it."""
         counts = inside + 1
         owner = np.repeat(np.arange(len(starts)), counts)
