@@ -49,3 +49,9 @@ def test_what_is_no_document_is_refused_at_its_place(text, code, line):
     with pytest.raises(DocumentError) as caught:
         read_document(text, "f")
     assert (caught.value.diagnostic.code, caught.value.diagnostic.span.line) == (code, line)
+
+
+@pytest.mark.parametrize("text", ['a: "\\UFFFFFFFF"', 'a: "\\U00110000"', "%YAML 1.3\n---\na: 1"])
+def test_a_text_over_which_the_reader_stumbles_is_a_mistake_like_any_other(text: str):
+    with pytest.raises(DocumentError, match="not YAML"):
+        read_document(text, "f")

@@ -130,7 +130,7 @@ class ParquetDecisions:
             if self._rows:
                 self._write_group()
             self._writer.close()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: half a file must not take the place of a whole one
             self._discard()
             raise
         self._sink.commit()

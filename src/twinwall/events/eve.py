@@ -56,7 +56,7 @@ class EveWriter:
         if error is None:
             try:
                 self._sink.write(json_lines([self._statistics.record()]))
-            except BaseException:
+            except BaseException:  # Ctrl-C too: half a file must not take the place of a whole one
                 self._sink.discard()
                 raise
         self._sink.__exit__(kind, error, trace)

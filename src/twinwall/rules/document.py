@@ -89,6 +89,14 @@ def _refuse_unreadable(text: str, file: str) -> None:
         raise DocumentError(Code.FILE_UNREADABLE, message, Span(file, line, column), "is this the right file?")
 
 
+# What the reader of YAML raises at some broken texts besides errors of its own: a character beyond Unicode ("\\UFFFFFFFF",
+# "\\U00110000"), a version directive that it does not know.  The rest of the list was never seen; a mistake in a file must
+# not become a traceback, and none of these can come from code of ours inside the reader.
+OF_THE_READER = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError,
+)  # fmt: skip
+
+
 class _Frame:
     """The text without its rules blocks, and how its lines were numbered."""
 
@@ -158,8 +166,7 @@ def _compose(frame: _Frame):  # type: ignore[no-untyped-def]  # noqa: ANN202 - r
         raise DocumentError(Code.YAML_SYNTAX, what or "not YAML", place, hint) from None
     except RecursionError:
         raise DocumentError(Code.TOO_DEEP, "nested deeper than any policy", Span(frame.file, 1, 1)) from None
-    except (YAMLError, ValueError, AssertionError, LookupError, TypeError, AttributeError, NotImplementedError) as error:
-        # The reader is known to stumble over some broken texts with exceptions of its own making.
+    except (YAMLError, *OF_THE_READER) as error:
         raise DocumentError(Code.YAML_SYNTAX, f"not YAML: {error}".splitlines()[0], Span(frame.file, 1, 1)) from None
 
 
