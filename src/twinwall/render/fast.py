@@ -133,12 +133,13 @@ def _original(chains: Chains, base: int, equal: str) -> dict[int, str]:
     """
     found = {}
     for learned in LEARNED:
-        own = base | learned & CT_ESTABLISHED | CT_FAST_ORIGINAL
-        found[base | learned] = found[base | learned | CT_FAST_REPLY] = _write(chains, own)
-        found[base | learned | CT_FAST_REPLY_NO_RULE] = _write(chains, own | CT_FAST_REPLY_NO_RULE)
+        bits = base | learned & CT_ESTABLISHED | CT_FAST_ORIGINAL
+        alone = both = _write(chains, bits)
         if equal:
-            lines = [f"{equal} {_add(CT_FAST_ORIGINAL)} return", f"goto {_write(chains, own)}"]
-            found[base | learned | CT_FAST_REPLY] = chains.share("fast_original_too", lines)
+            both = chains.share("fast_original_too", [f"{equal} {_add(CT_FAST_ORIGINAL)} return", f"goto {alone}"])
+        found[base | learned] = alone
+        found[base | learned | CT_FAST_REPLY] = both
+        found[base | learned | CT_FAST_REPLY_NO_RULE] = _write(chains, bits | CT_FAST_REPLY_NO_RULE)
     return found
 
 

@@ -56,16 +56,15 @@ def through(attach: Attach, line: str) -> list[str]:
 def render_early(chains: Chains, ends: Ends, attach: Attach, generation: int) -> None:
     """Take the stateless stage's stamp: before defragmentation and tracking."""
     render_stamp(chains, ends, generation)
-    mask = STAMP_MASK << STAMP_SHIFTS[slot(generation)]
-    forward = forward_stamp(generation)
+    own, forward = own_stamp(generation), f"{forward_stamp(generation):#010x}"
     chains.add("unforwarded", through(attach, "goto stamp"))
-    lines = [f"meta mark & {mask:#010x} != {forward:#010x} goto unforwarded"]
+    lines = [f"{own} != {forward} goto unforwarded"]
     if attach.mode is Mode.GATEWAY:
         # Nearly every packet ends here, with its stamp: to take it off costs as much as two chains, and nobody reads it again.
-        lines.insert(0, f"meta mark {forward:#010x} accept")
+        lines.insert(0, f"meta mark {forward} accept")
         # But for what the gateway itself unpacks: out of a tunnel a packet comes with the mark of the one that it was in.
-        taken = f"meta mark & {mask:#010x} == {forward:#010x} meta mark set meta mark & {0xFFFFFFFF ^ STAMPS:#010x}"
-        chains.add("received", [base("input", EARLY), taken])
+        taken = f"meta mark set meta mark & {0xFFFFFFFF ^ STAMPS:#010x}"
+        chains.add("received", [base("input", EARLY), f"{own} == {forward} {taken}"])
     else:
         lines += through(attach, "goto stamp_forward")
     chains.add("early", [base("prerouting", EARLY), *lines])
@@ -86,6 +85,11 @@ def shortcuts(attach: Attach, known: Sequence[str], generation: int) -> dict[str
     return found
 
 
+def own_stamp(generation: int) -> str:
+    """What reads the slot of a generation off a packet's mark."""
+    return f"meta mark & {STAMP_MASK << STAMP_SHIFTS[slot(generation)]:#010x}"
+
+
 def forward_stamp(generation: int) -> int:
     """The mark of a packet that one policy alone has stamped, and left to the stateful stage."""
     return Stamp.FORWARD << STAMP_SHIFTS[slot(generation)]
@@ -100,7 +104,7 @@ def render_stamp(chains: Chains, ends: Ends, generation: int, forward: int = 0) 
     chains.add("stamp_drop", [f"{dropped} drop"])
     targets = {Stamp.FORWARD: "stamp_forward", Stamp.PASS: "stamp_pass", Stamp.DROP: "stamp_drop"}
     pairs = ", ".join(f"{stamp << shift:#010x} : goto {name}" for stamp, name in targets.items())
-    chains.add("stamp", [f"meta mark & {STAMP_MASK << shift:#010x} vmap {{ {pairs} }}", f"{none} drop"])
+    chains.add("stamp", [f"{own_stamp(generation)} vmap {{ {pairs} }}", f"{none} drop"])
 
 
 def render_hooks(chains: Chains, ends: Ends, attach: Attach, generation: int) -> None:
@@ -110,8 +114,7 @@ def render_hooks(chains: Chains, ends: Ends, attach: Attach, generation: int) ->
     interface that somebody has made a port of it.
     """
     ours = names(attach)
-    shift = STAMP_SHIFTS[slot(generation)]
-    stamped = f"meta mark & {STAMP_MASK << shift:#010x} == {forward_stamp(generation):#010x}"
+    stamped = f"{own_stamp(generation)} == {forward_stamp(generation):#010x}"
     ported = f"meta iifkind {{ {', '.join(MASTERS)} }} {stamped} {ends.counter('drop_ported')} drop"
     if attach.mode is Mode.HOST:
         chains.add("input", [base("input", STATEFUL), *through(attach, "goto judge"), ported])
