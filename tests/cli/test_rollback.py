@@ -10,8 +10,7 @@ from tests.cli.running import twinwall
 from tests.cli.standing import apply_other, held, outcomes, standing, typing
 from tests.enforce.test_commands import until, unwatched
 from tests.enforce.watched import HERE, THERE
-from tests.enforce.world import World
-from tests.live.namespace import why_unavailable
+from tests.enforce.world import in_world
 from twinwall.cli.exit_codes import ExitCode
 from twinwall.enforce.state import State
 
@@ -27,12 +26,7 @@ def there(tmp_path, monkeypatch, capsys):
         yield made
 
 
-@pytest.fixture
-def world():
-    if why_unavailable():
-        pytest.skip(why_unavailable())
-    with World() as made:
-        yield made
+world = pytest.fixture(in_world)
 
 
 def test_it_goes_back_and_forth(world):

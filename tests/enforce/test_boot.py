@@ -5,19 +5,13 @@ import dataclasses
 import pytest
 
 from tests.enforce.test_commands import kill_watchdog
-from tests.enforce.world import World
-from tests.live.namespace import why_unavailable
+from tests.enforce.world import in_world
 from twinwall.enforce.state import State
 
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture
-def world():
-    if why_unavailable():
-        pytest.skip(why_unavailable())
-    with World() as made:
-        yield made
+world = pytest.fixture(in_world)
 
 
 def test_the_machine_s_start_puts_the_confirmed_policy_in_force(world):

@@ -16,8 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.enforce import tracer
-from tests.enforce.world import World
-from tests.live.namespace import why_unavailable
+from tests.enforce.world import World, in_world
 from twinwall.enforce import recovery
 from twinwall.enforce.desk import Desk
 
@@ -76,12 +75,7 @@ ALWAYS = ("xdp", "nft")  # of these a sample is tried in every run of the tests
 CHOSEN = CASES if EVERY else ALWAYS
 
 
-@pytest.fixture
-def world():
-    if why_unavailable():
-        pytest.skip(why_unavailable())
-    with World() as made:
-        yield made
+world = pytest.fixture(in_world)
 
 
 class Killing:

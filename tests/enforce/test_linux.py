@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.enforce.test_reload import Gateway
-from tests.enforce.world import World
-from tests.live.namespace import why_unavailable
+from tests.enforce.world import in_world
 from twinwall.live import nft
 from twinwall.live.netdev_hook import hooked_devices
 from twinwall.render.stateless import table_name
@@ -14,12 +13,7 @@ from twinwall.render.stateless import table_name
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture
-def world():
-    if why_unavailable():
-        pytest.skip(why_unavailable())
-    with World() as made:
-        yield made
+world = pytest.fixture(in_world)
 
 
 def test_a_netdev_table_that_was_left_hangs_nowhere_when_it_is_removed(world, monkeypatch):

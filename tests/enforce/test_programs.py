@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.enforce.world import World
-from tests.live.namespace import why_unavailable
+from tests.enforce.world import in_world
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.linux import LinuxKernel
 from twinwall.enforce.machine import LinuxMachine
@@ -15,12 +14,7 @@ from twinwall.policy.model import Attach
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture
-def world():
-    if why_unavailable():
-        pytest.skip(why_unavailable())
-    with World() as made:
-        yield made
+world = pytest.fixture(in_world)
 
 
 def in_force(world):

@@ -19,8 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.enforce.world import World, frame
-from tests.live.namespace import why_unavailable
+from tests.enforce.world import World, frame, in_world
 from tests.oracle.kernel import PATIENCE
 from twinwall.enforce.blueprint import Blueprint
 from twinwall.enforce.design import design
@@ -183,12 +182,7 @@ class Flows:
         return self.out[DROPPED] + self.out[DROPPED_EARLY]
 
 
-@pytest.fixture
-def world():
-    if why_unavailable():
-        pytest.skip(why_unavailable())
-    with World() as made:
-        yield made
+world = pytest.fixture(in_world)
 
 
 @pytest.mark.parametrize("way", ["auto", "nft"])

@@ -18,7 +18,11 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Iterator
 
+import pytest
+
+from tests.live.namespace import why_unavailable
 from tests.oracle.kernel import (
     INSIDE_MAC,
     PATIENCE,
@@ -340,3 +344,11 @@ class Stream:
 def frame(packet):
     """An IPv4 packet on the inside link."""
     return bytes.fromhex(INSIDE_MAC.replace(":", "")) + b"\x02\0\0\0\0\x09\x08\0" + packet
+
+
+def in_world() -> Iterator[World]:
+    """What a fixture yields; a skip by name where it cannot be."""
+    if why_unavailable():
+        pytest.skip(why_unavailable())
+    with World() as made:
+        yield made

@@ -89,8 +89,8 @@ def _refuse_unreadable(text: str, file: str) -> None:
         raise DocumentError(Code.FILE_UNREADABLE, message, Span(file, line, column), "is this the right file?")
 
 
-# What the reader of YAML raises at some broken texts besides errors of its own: a character beyond Unicode ("\\UFFFFFFFF",
-# "\\U00110000"), a version directive that it does not know.  The rest of the list was never seen; a mistake in a file must
+# What the reader of YAML raises at some broken texts besides errors of its own: a character beyond Unicode ("\UFFFFFFFF",
+# "\U00110000"), a version directive that it does not know.  The rest of the list was never seen; a mistake in a file must
 # not become a traceback, and none of these can come from code of ours inside the reader.
 OF_THE_READER = (
     ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError,
