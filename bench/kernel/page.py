@@ -51,12 +51,12 @@ two rules, an established packet pays for
 
 | piece | ns |
 |---|---:|
-| the XDP program that decodes and judges it alone, and the tc program that hands on its stamp | 80-95 |
-| a base chain at -450, which drops what has no stamp before the tracker sees it | 35 |
-| at the forward hook: which interface, which stamp, and the lookup that counts by rule | 75-90 |
+| the XDP program that decodes and judges it alone, and the tc program that hands on its stamp | 50 |
+| a base chain at -450, which drops what has no stamp before the tracker sees it | 35-75 |
+| at the forward hook: which interface, which stamp, and the lookup that counts by rule | 90-110 |
 
-The first line alone is more than the five percent that were aimed at: judging every packet before the tracker is work that
-a ruleset of two rules does not do. The second is the price of failing closed. The third was 300 and more before the way of a
+The first line alone is most of the five percent that were aimed at: judging every packet before the tracker is work that a
+ruleset of two rules does not do. The second is the price of failing closed. The third was 250 and more before the way of a
 known flow's packet became one lookup ([how](design/rendering.md#the-fast-path)).
 
 The stream is another matter: a native XDP program on a veth makes the kernel copy every segment that a local TCP sends into
