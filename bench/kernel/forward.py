@@ -13,18 +13,16 @@ from statistics import median
 from bench.kernel.frames import TCP, UDP, frame, generator, receive
 from bench.kernel.place import INSIDE, OUTSIDE, clear_rules, command, number_of
 from bench.policies import stateful_rules
+from twinwall.lab.bare import bare
 from twinwall.lab.places import Place
 from twinwall.lab.shield import Shield
-from twinwall.live.bpf_programs import XDP, XDP_HAS_FRAGS, Program
-from twinwall.live.links import XdpMode, set_xdp
+from twinwall.live.bpf_programs import Program
 from twinwall.live.xdp import XdpStage
 from twinwall.rules.policy_file import read_policy_text
-from twinwall.targets.elf import ProgramCode
 
 NOTHING, BY_HAND, FLOW, PACKET = "no firewall", "hand-written nft", "twinwall, a flow rule", "twinwall, a packet rule"
 BEHIND = "hand-written nft, behind an XDP program that passes all"
 FORMS = (NOTHING, BY_HAND, BEHIND, FLOW, PACKET)
-PASS_ALL = bytes.fromhex("b7000000020000009500000000000000")  # r0 = XDP_PASS; exit
 ESTABLISHED_PACKETS, NEW_CONNECTIONS = 300_000, 40_000
 NEW_SIZES = (10, 10_000)
 STREAM_SECONDS = 3
@@ -127,25 +125,12 @@ def in_force(form: str, more: int = 0) -> Iterator[Program | None]:
         if form in (BY_HAND, BEHIND):
             command("nft", "-f", "-", text=HAND_WRITTEN)
         if form == BEHIND:
-            with Program.load(XDP, ProgramCode(PASS_ALL, ()), {}, flags=XDP_HAS_FRAGS) as program, attached(program):
+            with bare((INSIDE, OUTSIDE)) as program:
                 yield program
             return
         yield None
     finally:
         clear_rules()
-
-
-@contextmanager
-def attached(program: Program) -> Iterator[None]:
-    """The program on both interfaces, in their driver."""
-    numbers = [number_of(name) for name in (INSIDE, OUTSIDE)]
-    for number in numbers:
-        set_xdp(number, XdpMode.NATIVE, program.number, None)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            set_xdp(number, XdpMode.NATIVE, -1, program.number)
 
 
 def established(program: Program | None, outside: Place) -> float:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from twinwall.live.bpf_programs import XDP, Program
+from twinwall.live.bpf_programs import XDP, XDP_HAS_FRAGS, Program
 from twinwall.live.links import XdpMode, link, set_xdp
 from twinwall.targets.elf import ProgramCode
 
@@ -20,13 +20,13 @@ PASS_ALL = ProgramCode(struct.pack("<BBhiBBhi", MOVE_VALUE, 0, 0, XDP_PASS, EXIT
 
 
 @contextmanager
-def bare(interfaces: Sequence[str]) -> Iterator[None]:
-    """The program on these interfaces inside the `with` block.  Raises `EnforcementError` or `BpfError`."""
-    with Program.load(XDP, PASS_ALL, {}, name="empty") as program:
+def bare(interfaces: Sequence[str]) -> Iterator[Program]:
+    """The program, on these interfaces inside the `with` block.  Raises `EnforcementError` or `BpfError`."""
+    with Program.load(XDP, PASS_ALL, {}, name="empty", flags=XDP_HAS_FRAGS) as program:
         for name in interfaces:
             set_xdp(link(name).index, XdpMode.NATIVE, program.number, None)
         try:
-            yield
+            yield program
         finally:
             for name in interfaces:
                 set_xdp(link(name).index, XdpMode.NATIVE, -1, program.number)
