@@ -1,106 +1,18 @@
-"""Stories from steps, without a kernel: what `trace_stages` makes of chains, counters and marks."""
+"""Stories from steps, without a kernel: how they begin and end."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from twinwall.enforce.rulebook import FixedRules, RuleBook
-from twinwall.enforce.source import Kind, Source
-from twinwall.enforce.trace_data import trace_data
-from twinwall.enforce.trace_stages import Stages
+from tests.enforce.steps import FLOW, Known, arrival, step, texts, told
 from twinwall.enforce.trace_story import narrate
 from twinwall.engine.conversation import Conversation
 from twinwall.engine.spoken_frame import encode_ip
-from twinwall.engine.story import Line
-from twinwall.live.connection import ConntrackEntry, FiveTuple, Status
-from twinwall.live.nft_rules import RuleFacts
-from twinwall.live.nftrace import Code, Step, TrackerState
-from twinwall.live.nftrace import Kind as StepKind
-from twinwall.render.marks import CT_DROP, CT_FAST_ORIGINAL, CT_FAST_REPLY, CT_GENERATION_SHIFT, CT_PASS
-
-POLICY = """
-twinwall: 1
-stateless: {rules: 'drop udp any any -> any 1 (msg:"alone"; sid:10;)'}
-stateful:
-  order: strict
-  default: [drop_strict]
-  rules: |
-    alert tcp any any -> any any (msg:"seen"; sid:99;)
-    pass tcp any any -> any 443 (msg:"web"; sid:100;)
-    drop tcp any any -> any 22 (msg:"no"; sid:101;)
-attach: {outside: [wan0]}
-"""
-PACKET = encode_ip(Conversation().say("tcp 10.0.0.5:40000 > 198.51.100.7:443 S"))
-FLOW = FiveTuple(bytes([10, 0, 0, 5]), bytes([198, 51, 100, 7]), 6, 40000, 443)
-
-
-class Known:
-    """What is known beside the steps."""
-
-    def __init__(self, facts=None, entry=None, stateless=()):
-        book = RuleBook.of(Source(Kind.POLICY, (("p.yaml", POLICY),)).policy())
-        self.rules = FixedRules(book)
-        self._facts, self._entry, self._stateless = facts or {}, entry, stateless
-
-    def facts(self, step):
-        return self._facts.get(step.chain, RuleFacts())
-
-    def stateless(self, packet, inside):
-        return self._stateless
-
-    def stateless_rule(self, packet, table, facts):
-        return self.rules.book.stateless.rules[0]
-
-    def connection(self, packet):
-        return self._entry
-
-    def attached(self, interface):
-        return interface == 2
-
-
-def step(chain, code=Code.CONTINUE, target="", mark=0, table="twinwall", family="inet", **more):
-    return Step(1, StepKind.RULE, family, table, chain, handle=1, code=code, target=target, mark=mark, **more)
-
-
-def arrival(**more):
-    return step("forward", Code.GOTO, "judge", packet=PACKET, inside=2, **more)
-
-
-def told(*steps, **known):
-    return narrate([arrival(), *steps], Known(**known), lambda index: f"if{index}")
-
-
-def texts(story):
-    return [line.text for line in story.lines]
-
-
-def test_an_alert_reports_and_the_next_rule_decides():
-    story = told(
-        step("tcp4", Code.JUMP, "hit", 1), step("report"), step("tcp4", Code.JUMP, "hit", 2), step("pass_rule", Code.ACCEPT)
-    )
-    assert (story.verdict, story.reason, story.rule.sid) == ("pass", "rule", 100)
-    assert texts(story)[1:5] == [
-        'rule 99 "seen" matches',
-        "it is reported to the log",
-        'rule 100 "web" matches',
-        'rule 100 "web" decides the packet',
-    ]
-
-
-def test_a_rule_behind_the_deciding_one_does_not_take_its_place():
-    story = told(
-        step("tcp4", Code.JUMP, "hit", 3),
-        step("drop_rule", Code.CONTINUE),
-        step("tcp4", Code.JUMP, "hit", 2),
-        step("overruled", Code.GOTO, "settle"),
-        step("settled_drop_rule", Code.DROP),
-    )
-    assert (story.verdict, story.rule.sid) == ("drop", 101)
-
-
-def test_names_carry_a_generation_or_not():
-    story = told(step("judge.3", Code.GOTO, "flow_pass.3"), step("flow_pass.3", Code.ACCEPT))
-    assert (story.verdict, story.reason) == ("pass", "flow_pass")
+from twinwall.live.connection import ConntrackEntry, Status
+from twinwall.live.nftrace import Code
+from twinwall.render.marks import CT_GENERATION_SHIFT, CT_PASS
 
 
 def test_a_decided_flow_names_the_rule_on_its_connection():
@@ -111,87 +23,20 @@ def test_a_decided_flow_names_the_rule_on_its_connection():
     assert texts(story)[-2:] == ["ESTABLISHED; 9 s left", 'its further packets: pass, by rule 100 "web"']
 
 
-@pytest.mark.parametrize(
-    ("bits", "verdict", "reason", "sid"),
-    [
-        (CT_PASS, "pass", "flow_pass", 100),
-        (CT_FAST_ORIGINAL | CT_FAST_REPLY, "pass", "rule", 100),
-        (CT_DROP, "drop", "flow_drop", 100),
-        (CT_DROP, "pass", "known_flow", None),
-        (CT_FAST_ORIGINAL, "pass", "known_flow", None),
-        (2 << CT_GENERATION_SHIFT, "pass", "known_flow", None),
-        (None, "drop", "known_flow", None),
-    ],
-)
-def test_a_known_flow_is_what_its_connection_says_as_long_as_that_can_be_what_decided_the_packet(bits, verdict, reason, sid):
-    entry = ConntrackEntry(FLOW, FLOW.reversed(), Status.SEEN_REPLY, mark=1 << CT_GENERATION_SHIFT | bits | 2) if bits else None
-    facts = {"forward": RuleFacts(map="known_flows.1")}
-    story = told(step("forward", Code.ACCEPT if verdict == "pass" else Code.DROP), facts=facts, entry=entry)
-    assert (story.verdict, story.reason, story.rule.sid if story.rule else None) == (verdict, reason, sid)
-
-
-@pytest.mark.parametrize(
-    ("chain", "counter", "verdict", "reason"),
-    [
-        ("judge", "drop_behind_ah", "drop", "behind_ah"),
-        ("stamp", "drop_no_stamp", "drop", "no_stamp"),
-        ("stale", "drop_stale_error", "drop", "stale_error"),
-        ("forward", "drop_unattached", "drop", "unattached"),
-        ("drop_invalid", "drop_invalid", "drop", "invalid"),
-    ],
-)
-def test_a_lines_counter_says_why(chain, counter, verdict, reason):
-    story = told(step(chain, Code.DROP), facts={chain: RuleFacts((counter,))})
-    assert (story.verdict, story.reason) == (verdict, reason)
-    assert story.lines[-1].text.startswith(f"{reason}: ")
-
-
-def test_what_the_stateless_stage_passed_is_not_asked_again():
-    line = Line("stateless", "rule", Known().rules.book.stateless.rules[0])
-    story = told(step("stamp_pass", Code.ACCEPT), step("judge", Code.ACCEPT), stateless=(line,))
-    assert (story.verdict, story.reason, story.rule.sid) == ("pass", "stateless_rule", 10)
-    assert "not asked: the stateless stage passed the packet" in texts(story)
-
-
-def test_the_netdev_table_names_its_rule():
-    story = told(step("rules4", Code.GOTO, "rule_drop", family="netdev", table="twinwall_1"))
-    assert 'rule 10 "alone" is the first that matches' in texts(story)
-
-
-def test_a_default_action_is_told_as_one():
-    story = told(
-        step("tail", mark=4),
-        step("tail", Code.GOTO, "drop_default_drop_strict", 4),
-        step("drop_default_drop_strict", Code.DROP),
-    )
-    assert story.reason == "default_drop_strict"
-    assert sum(text.startswith("no rule decides the packet; default action") for text in texts(story)) == 1
-
-
-def test_another_tables_drop_is_not_ours():
-    story = told(step("in", Code.DROP, table="filter"))
-    assert (story.verdict, story.reason) == ("drop", "elsewhere")
-
-
 def test_a_packet_that_nobody_judged_is_said_to_be():
     assert told().verdict == "unjudged"
 
 
-def test_the_trackers_label_is_told_once():
-    story = narrate([arrival(state=TrackerState.NEW, direction=0)], Known(), str)
-    assert texts(story)[1] == "the label is NEW, original direction"
-
-
-def test_a_number_that_no_policy_knows_is_said():
-    assert "rule number 77 matches, of a policy that is not known any more" in texts(told(step("tcp4", Code.JUMP, "hit", 77)))
-
-
-def test_a_story_as_data_has_the_sentences_and_the_kernels_steps():
-    data = trace_data(told(step("tcp4", Code.JUMP, "hit", 2), step("pass_rule", Code.ACCEPT)))
-    assert (data["verdict"], data["rule"]["sid"]) == ("pass", 100)
-    assert [each["chain"] for each in data["steps"]] == ["forward", "tcp4", "pass_rule"]
-    assert data["steps"][1] | {"verdict": "jump", "target": "hit", "mark": 2} == data["steps"][1]
-
-
-def test_the_stages_are_empty_before_the_first_step():
-    assert Stages(Known(), None, 0, 0, None).verdict == ""
+@pytest.mark.parametrize(
+    ("packet", "answer"),
+    [
+        ("tcp 10.0.0.5:1 > 10.0.0.7:22 S", "a TCP reset to"),
+        ("udp 10.0.0.5:1 > 10.0.0.7:22", "an ICMP destination unreachable"),
+        ("udp [2001:db8::5]:1 > [2001:db8::7]:22", "an ICMPv6 destination unreachable"),
+        ("icmpv6 2001:db8::5 > 2001:db8::7 echo-request", "nothing"),
+    ],
+)
+def test_a_reject_says_what_it_sends(packet, answer):
+    first = replace(arrival(), packet=encode_ip(Conversation().say(packet)))
+    (sent,) = [line.text for line in narrate([first, step("reject_rule")], Known(), str).lines if line.section == "sends"]
+    assert sent.startswith(answer)
