@@ -38,6 +38,16 @@ def test_a_rule_behind_the_deciding_one_does_not_take_its_place():
     assert (story.verdict, story.rule.sid) == ("drop", 101)
 
 
+def test_an_alert_behind_the_deciding_rule_does_not_take_its_place():
+    story = told(step("tcp4", Code.JUMP, "hit", 2), step("tcp4", Code.JUMP, "hit", 1), step("pass_rule", Code.ACCEPT))
+    assert (story.verdict, story.rule.sid) == ("pass", 100)
+
+
+def test_what_several_lines_stand_for_is_said_once():
+    story = told(step("at_server"), step("at_server", Code.GOTO, "tcp4"))
+    assert texts(story).count("the rules are asked about a packet of no flow") == 1
+
+
 def test_names_carry_a_generation_or_not():
     story = told(step("judge.3", Code.GOTO, "flow_pass.3"), step("flow_pass.3", Code.ACCEPT))
     assert (story.verdict, story.reason) == ("pass", "flow_pass")

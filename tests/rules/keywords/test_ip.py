@@ -55,6 +55,22 @@ def test_fragment_bits(options: str, bits: set[int]):
     assert values(options, PacketField.FRAG_BITS) & {each << 13 for each in range(8)} == bits
 
 
+@pytest.mark.parametrize(
+    ("value", "protocols"),
+    [
+        ("17", {17}),
+        ("udp", {17}),
+        ("!17", set(range(256)) - {17}),
+        ("<17", set(range(17))),
+        (">17", set(range(18, 256))),
+    ],
+)
+def test_ip_proto_chooses_protocols(value: str, protocols: set[int]):
+    rule, diagnostics = read(f"ip_proto:{value};", ANY)
+    assert not diagnostics
+    assert rule.protocols == protocols
+
+
 @pytest.mark.parametrize("options", ["tos:8;", "id:1;", "ipopts:rr;", "fragbits:D;"])
 def test_what_only_ipv4_has_matches_no_ipv6(options: str):
     rule, _ = read(options, ANY)
