@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.rules.keywords.rule import read
 from twinwall.policy.codes import Code
 from twinwall.policy.model import PacketField
-from twinwall.rules.keyword import Where, bad_value, conditions_on
+from twinwall.rules.keyword import bad_value, conditions_on
 
 
 def test_a_bad_value_is_all_of_the_value():
@@ -18,7 +18,3 @@ def test_conditions_on_one_field_keep_their_order():
     assert not diagnostics
     assert [each.ranges for each in conditions_on(rule, PacketField.TTL)] == [((4, 255),), ((0, 8),)]
     assert conditions_on(rule, PacketField.TOS) == []
-
-
-def test_both_stages_are_each_of_them():
-    assert Where.BOTH == Where.STATELESS | Where.STATEFUL
