@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from twinwall.lab.places import program
+from twinwall.lab.places import found, program
 from twinwall.lab.world import find_ground
 from twinwall.live.error import EnforcementError
 from twinwall.targets.object_cache import cache_folder
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
+LIMIT = 60  # seconds that a test's world may take
+BEGIN = """
+import json
+from twinwall.lab.places import Site
+from twinwall.lab.worker import FOLDER, settle_in
+
+settle_in(privileged=True)
+site = Site("lan0", "wan0")
+def pings(place, to, count=2):
+    return site.place(place).attempt(["ping", "-q", "-c", str(count), "-i", "0.05", "-W", "0.3", to]).returncode == 0
+"""
 TOOLS = ("ip", "nft", "ethtool", "ss", "mount")  # what no lab can do without
 
 
@@ -28,6 +41,17 @@ def lab_or_skip() -> None:
         find_ground()
     except EnforcementError as error:
         pytest.skip(error.cause)
+
+
+def in_a_world(code: str, begin: str = BEGIN) -> object:
+    """What a program prints, as JSON, that runs alone in a world: with a site and `pings`, unless it begins otherwise."""
+    lab_or_skip()
+    if program("ping") is None:
+        pytest.skip("needs the program ping")
+    command = [found("unshare"), *find_ground().flags, sys.executable, "-c", begin + code]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=LIMIT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def hidden_by(path: Path) -> Path | None:
