@@ -46,6 +46,50 @@ def test_a_message_is_decoded_whole():
     assert found.reply_counters is None
 
 
+def test_a_message_says_which_zone_when_and_which_of_several():
+    in_a_zone = SENT.encode() + attribute(3, (7).to_bytes(2))
+    found = decode_entry(bytes(4) + b"".join((
+        nested(Attribute.ORIGINAL, in_a_zone),
+        nested(Attribute.REPLY, SENT.reversed().encode()),
+        attribute(Attribute.ID, (99).to_bytes(4)),
+        attribute(Attribute.ZONE, (5).to_bytes(2)),
+        nested(Attribute.TIMESTAMP, attribute(1, (1000).to_bytes(8)), attribute(2, (2000).to_bytes(8))),
+    )))  # fmt: skip
+    assert found is not None
+    assert (found.ident, found.zone, found.original_zone, found.start, found.stop) == (99, 5, 7, 1000, 2000)
+    assert not found.translated
+
+
+@pytest.mark.parametrize(("number", "name"), [(int(TcpState.ESTABLISHED), "ESTABLISHED"), (200, "200")])
+def test_a_state_that_has_no_name_is_its_number(number: int, name: str):
+    found = decode_entry(bytes(4) + b"".join((
+        nested(Attribute.ORIGINAL, SENT.encode()),
+        nested(Attribute.REPLY, SENT.reversed().encode()),
+        nested(Attribute.PROTOCOL_INFO, nested(1, attribute(1, bytes([number])))),
+    )))  # fmt: skip
+    assert found is not None
+    assert str(found) == f"tcp 10.0.0.5:40000 > 198.51.100.7:443 {name}"
+
+
+def test_rules_see_the_destination_behind_its_translation():
+    entry = ConntrackEntry(SENT, FiveTuple(TRANSLATED, CLIENT, 6, 8443, 40000), Status.DESTINATION_NAT)
+    assert entry.seen == FiveTuple(CLIENT, TRANSLATED, 6, 40000, 8443)
+    assert entry.translated
+
+
+def test_of_icmp_the_identifier_and_type_stay_where_they_are():
+    ping = FiveTuple(CLIENT, SERVER, 1, 77, 8 << 8)
+    answer = FiveTuple(SERVER, CLIENT, 1, 77, 0)
+    assert ping.reversed() == FiveTuple(SERVER, CLIENT, 1, 77, 8 << 8)
+    entry = ConntrackEntry(ping, answer, Status(0))
+    assert entry.seen == ping
+    assert str(entry) == "icmp 10.0.0.5 > 198.51.100.7"
+
+
+def test_a_mark_that_no_policy_of_ours_wrote_names_no_rule():
+    assert ConntrackEntry(SENT, SENT.reversed(), Status(0), mark=9).rule_number == 0
+
+
 def test_a_message_without_both_directions_names_no_connection():
     assert decode_entry(bytes(4) + nested(Attribute.ORIGINAL, SENT.encode())) is None
 
